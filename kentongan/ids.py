@@ -1,0 +1,93 @@
+"""Names for the things we keep: a prefix that says what, and a UUIDv7 that says when.
+
+The 26 letters are the UUID's bytes in base32hex, lower case: they sort as the bytes do, so that
+"after this id" means "made later", and they survive mail systems that fold case (VERP).
+"""
+
+import os
+import time
+from base64 import b32hexencode
+from dataclasses import dataclass
+from typing import NewType, Self
+
+from typing_extensions import override
+
+AlertId = NewType("AlertId", str)
+DeliveryId = NewType("DeliveryId", str)
+PersonId = NewType("PersonId", str)
+RecipientId = NewType("RecipientId", str)
+PointId = NewType("PointId", str)
+GroupId = NewType("GroupId", str)
+KeyId = NewType("KeyId", str)
+
+PREFIXES = {
+    "alert": "alr_",
+    "delivery": "dlv_",
+    "person": "per_",
+    "recipient": "rcp_",
+    "point": "pnt_",
+    "group": "grp_",
+    "key": "key_",
+    "event": "evt_",
+    "inbound": "inb_",
+    "import": "imp_",
+    "worker": "wrk_",
+    "audit": "aud_",
+    "suppression": "sup_",
+    "response": "rsp_",
+}
+TAIL_LENGTH = 26
+
+
+def new_id(kind: str) -> str:
+    """Return a fresh id of `kind`, a key of `PREFIXES`."""
+    return PREFIXES[kind] + _tail()
+
+
+def _tail() -> str:
+    # RFC 9562, section 6.2, method 3: the 12 bits behind the milliseconds are the fraction of it,
+    # so that ids made one after another in one process nearly always sort so.
+    nanos = time.time_ns()
+    millis, rest = divmod(nanos, 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
+    value = (millis << 80) | (7 << 76) | (fraction << 64) | (2 << 62) | random
+    return b32hexencode(value.to_bytes(16, "big"))[:TAIL_LENGTH].decode().lower()
+
+
+def new_alert_id() -> AlertId:
+    return AlertId(new_id("alert"))
+
+
+def new_delivery_id() -> DeliveryId:
+    return DeliveryId(new_id("delivery"))
+
+
+def new_person_id() -> PersonId:
+    return PersonId(new_id("person"))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AttemptRef:
+    """One try at a delivery: (delivery, no), no counted from 1.
+
+    As text (`06…c3.2`) it goes into StatusCallback URLs, ENVID and VERP, and comes back in
+    receipts.
+    """
+
+    delivery_id: DeliveryId
+    no: int
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.delivery_id.removeprefix('dlv_')}.{self.no}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read what `str` wrote; None for anything else (it comes from outside)."""
+        tail, dot, no = text.partition(".")
+        if not dot or len(tail) != TAIL_LENGTH or not tail.isascii() or not tail.isalnum():
+            return None
+        if not (no.isascii() and no.isdigit() and 0 < len(no) <= 4):
+            return None
+        return cls(DeliveryId("dlv_" + tail.lower()), int(no))

@@ -1,0 +1,68 @@
+"""Words and envelopes: what an alert says in one locale, and what one attempt adds to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kentongan.alert import AlertType, Lane, Mode, Severity
+from kentongan.ids import AlertId, AttemptRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One answer a person may choose: the digit that stands for it, and its label per locale."""
+
+    key: str
+    label: Mapping[str, str]
+
+    def label_in(self, locale: str) -> str:
+        """Return the label in `locale`, else in English, else in whichever there is."""
+        return self.label.get(locale) or self.label.get("en") or next(iter(self.label.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What one alert says in one locale on one channel: blanks filled, cleaned, drills marked.
+
+    `structured` is what machines get beside the words (webhooks): the alert's CAP values.
+    """
+
+    alert_id: AlertId
+    mode: Mode
+    type: AlertType
+    severity: Severity
+    lane: Lane
+    locale: str
+    headline: str
+    text: str
+    options: tuple[Option, ...] = ()
+    references: tuple[AlertId, ...] = ()
+    accepted_at: datetime
+    expires_at: datetime
+    structured: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What is particular to one attempt: whom it is for, and how its traces find back to us.
+
+    `remaining` is the alert's life left in seconds when the attempt was claimed; `response_url`
+    the recipient's own page.
+    """
+
+    attempt: AttemptRef
+    address: str
+    name: str = ""
+    lane: Lane
+    remaining: float
+    response_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A message as its channel would carry it, for a dry run."""
+
+    text: str
+    subject: str = ""
+    units: int = 1
+    notes: tuple[str, ...] = ()
