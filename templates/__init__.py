@@ -1,0 +1,1 @@
+"""Words: blanks and their filling, the built-in texts, the marking of drills, the e-mail frame."""
