@@ -178,4 +178,5 @@ def refuse_strangers(kinds: Iterable[type[BaseSettings]], environ: Mapping[str, 
 def _is_injected(name: str, value: str) -> bool:
     if not _INJECTED.fullmatch(name):
         return False
-    return bool(_LINK_VALUE.match(value)) or "_SERVICE_" in name or name == "KENTONGAN_PORT"
+    # A bare KENTONGAN_PORT=8080 is somebody's mistake for KENTONGAN_HTTP_PORT, not a link.
+    return bool(_LINK_VALUE.match(value) or re.search(r"_SERVICE_|_\d+_(TCP|UDP)_", name))

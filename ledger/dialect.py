@@ -1,0 +1,148 @@
+"""What differs between SQLite and PostgreSQL; nothing outside `ledger/` can tell which it is on."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Table, bindparam, insert, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+Row = Mapping[str, Any]
+
+#: From this many rows on, COPY is worth its extra round trip.
+COPY_FROM = 50
+
+
+class db_now(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """The ledger's clock in epoch microseconds, read once a statement.
+
+    A scalar subquery, so that it is computed once and an index can still be used. Not `now()` of
+    PostgreSQL, which stands still while a transaction waits for a lock.
+    """
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(db_now, "postgresql")
+def _postgresql_now(_element: db_now, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return (
+        "(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+        " + coalesce(nullif(current_setting('kentongan.clock_offset', true), '')::bigint, 0))"
+    )
+
+
+@compiles(db_now, "sqlite")
+def _sqlite_now(_element: db_now, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "(SELECT kentongan_now())"
+
+
+def is_postgresql(db: AsyncConnection) -> bool:
+    return db.dialect.name == "postgresql"
+
+
+def insert_or_skip(db: AsyncConnection, table: Table) -> Any:
+    """Return an INSERT that leaves rows alone which are there already (`RETURNING` still works)."""
+    if is_postgresql(db):
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+async def lock_alert(db: AsyncConnection, alert_id: str, *, exclusive: bool) -> None:
+    """Order claims (shared) and stops (exclusive) of one alert, until the transaction ends.
+
+    An advisory lock and not `FOR SHARE`: row locks are unfair, a stop waited ten seconds behind
+    claims. SQLite has one writer at a time anyway.
+    """
+    if not is_postgresql(db):
+        return
+    kind = "" if exclusive else "_shared"
+    await db.execute(
+        text(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:alert, 0))"),
+        {"alert": alert_id},
+    )
+
+
+async def insert_many(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows that all have the same columns; a conflict raises IntegrityError."""
+    if not rows:
+        return
+    if is_postgresql(db) and len(rows) >= COPY_FROM:
+        await _copy(db, table, rows)
+    else:
+        await db.execute(insert(table), list(rows))
+
+
+async def _copy(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+    columns = list(rows[0])
+    as_json = {name for name in columns if isinstance(table.c[name].type, JSON)}
+    records = [
+        tuple(json.dumps(row[name]) if name in as_json else row[name] for name in columns)
+        for row in rows
+    ]
+    # SQLAlchemy begins lazily; COPY goes past it, so the transaction has to be there already.
+    await db.exec_driver_sql("SELECT 1")
+    raw = await db.get_raw_connection()
+    driver = raw.driver_connection
+    assert driver is not None
+    await driver.copy_records_to_table(table.name, records=records, columns=columns)
+
+
+_ARRAY_OF = {"BIGINT": "bigint", "SMALLINT": "smallint", "INTEGER": "integer", "BOOLEAN": "boolean"}
+
+
+async def update_many(
+    db: AsyncConnection,
+    table: Table,
+    rows: Sequence[Row],
+    *,
+    keys: Sequence[str],
+    guard: str = "",
+    params: Row | None = None,
+) -> list[tuple[Any, ...]]:
+    """Update each row found by `keys` to its other values; return the keys of those that were hit.
+
+    `guard` is more SQL for the WHERE, with the table's name before its columns; its parameters are
+    `params`. One statement on PostgreSQL (UPDATE … FROM unnest); on SQLite one prepared statement
+    a row, which costs no round trip there.
+    """
+    if not rows:
+        return []
+    values = [name for name in rows[0] if name not in keys]
+    if is_postgresql(db):
+        done = await db.execute(
+            text(_unnest_sql(table, keys, values, guard)),
+            {f"u_{name}": [row[name] for row in rows] for name in (*keys, *values)}
+            | dict(params or {}),
+        )
+        return [tuple(row) for row in done]
+    hit: list[tuple[Any, ...]] = []
+    statement = update(table).where(*(table.c[key] == bindparam(f"k_{key}") for key in keys))
+    if guard:
+        statement = statement.where(text(guard))
+    statement = statement.values({name: bindparam(f"v_{name}") for name in values})
+    for row in rows:
+        given = {f"k_{key}": row[key] for key in keys} | {f"v_{name}": row[name] for name in values}
+        done = await db.execute(statement, given | dict(params or {}))
+        if done.rowcount:
+            hit.append(tuple(row[key] for key in keys))
+    return hit
+
+
+def _unnest_sql(table: Table, keys: Sequence[str], values: Sequence[str], guard: str) -> str:
+    names = [*keys, *values]
+    arrays = ", ".join(
+        f"cast(:u_{name} AS {_ARRAY_OF.get(str(table.c[name].type), 'text')}[])" for name in names
+    )
+    joined = " AND ".join(f"{table.name}.{key} = u.{key}" for key in keys)
+    sets = ", ".join(f"{name} = u.{name}" for name in values)
+    returning = ", ".join(f"{table.name}.{key}" for key in keys)
+    # Names are our schema's own, never a caller's; values travel as parameters.
+    return (
+        f"UPDATE {table.name} SET {sets} FROM unnest({arrays}) AS u({', '.join(names)}) "  # noqa: S608
+        f"WHERE {joined}{' AND ' + guard if guard else ''} RETURNING {returning}"
+    )

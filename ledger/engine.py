@@ -1,0 +1,219 @@
+"""The database and the ways into it: read, write, and bulk.
+
+On SQLite each way has a connection pool of its own, since `synchronous` belongs to a connection:
+reads never take the write lock, bulk work syncs at checkpoints, and what a caller was promised
+(`write`) is on the disk before it is answered.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self, TypedDict
+
+from sqlalchemy import event, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from kentongan.clock import SECOND
+from ledger.bulk_lock import BulkLock
+from ledger.dialect import db_now
+
+#: How long a writer waits for SQLite's write lock: the service must answer 503 within two seconds.
+SERVICE_PATIENCE = 1.5
+WORKER_PATIENCE = 5.0
+_SMALL_WAIT = 0.001
+_BULK_WAIT = 0.005
+
+#: SQLSTATE classes that mean "not now": connection, resources, intervention, rollback, lock.
+_AWAY_CLASSES = ("08", "53", "57", "40", "55", "58")
+
+
+class LedgerAwayError(Exception):
+    """The database cannot be reached, or not in time; nothing of the transaction was done."""
+
+
+class Ledger:
+    """One process's way to the record. Close it when the process ends."""
+
+    def __init__(
+        self,
+        *,
+        reading: AsyncEngine,
+        writing: AsyncEngine,
+        bulk: AsyncEngine,
+        lock: BulkLock | None,
+    ) -> None:
+        self._reading, self._writing, self._bulk = reading, writing, bulk
+        self._lock = lock
+        self.patience = WORKER_PATIENCE
+
+    @classmethod
+    def open(cls, url: str, *, patience: float = WORKER_PATIENCE, clock_offset: float = 0) -> Self:
+        """Connect lazily to `sqlite:///path` or `postgresql://…`; `patience` in seconds."""
+        opening = _open_sqlite if url.startswith("sqlite") else _open_postgresql
+        opened = cls(**opening(url, patience, int(clock_offset * SECOND)))
+        opened.patience = patience
+        return opened
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Look only. Each statement sees what is committed; hold it shortly."""
+        async with _away_is_said(), self._reading.connect() as db:
+            yield db
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One short transaction, durable at its end; an exception rolls it back."""
+        async with _away_is_said(), self._transaction(self._writing, _SMALL_WAIT) as db:
+            yield db
+
+    @asynccontextmanager
+    async def bulk(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction of many rows, under 20 ms on SQLite, which lets small writes pass it."""
+        if self._lock is None:
+            async with self.write() as db:
+                yield db
+            return
+        async with self._lock.held():
+            async with _away_is_said(), self._transaction(self._bulk, _BULK_WAIT) as db:
+                began = time.monotonic()
+                yield db
+            # Whoever waits for the write lock gets as long a turn as we had.
+            await asyncio.sleep(min(time.monotonic() - began, 0.05))
+
+    @asynccontextmanager
+    async def _transaction(
+        self, engine: AsyncEngine, wait: float
+    ) -> AsyncIterator[AsyncConnection]:
+        if engine.dialect.name == "postgresql":
+            async with engine.begin() as db:
+                yield db
+            return
+        async with engine.connect() as db:
+            await _begin_immediate(db, self.patience, wait)
+            try:
+                yield db
+            except BaseException:
+                await db.exec_driver_sql("ROLLBACK")
+                raise
+            await db.exec_driver_sql("COMMIT")
+
+    async def now(self) -> int:
+        """Return the ledger's clock, in epoch microseconds."""
+        async with self.read() as db:
+            return await read_now(db)
+
+    async def close(self) -> None:
+        for engine in {self._reading, self._writing, self._bulk}:
+            await engine.dispose()
+
+
+async def read_now(db: AsyncConnection) -> int:
+    return int((await db.execute(select(db_now()))).scalar_one())
+
+
+async def _begin_immediate(db: AsyncConnection, patience: float, wait: float) -> None:
+    """Take the write lock, looking again each `wait` seconds; SQLite's own handler waits longer."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            await db.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(wait)
+        else:
+            return
+
+
+@asynccontextmanager
+async def _away_is_said() -> AsyncIterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError) as error:
+        raise LedgerAwayError(_first_line(error)) from error
+    except DBAPIError as error:
+        state = str(getattr(error.orig, "sqlstate", "") or "")
+        if error.connection_invalidated or state.startswith(_AWAY_CLASSES):
+            raise LedgerAwayError(_first_line(error)) from error
+        raise
+
+
+def _first_line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {cause}".splitlines()[0][:200]
+
+
+class _Ways(TypedDict):
+    reading: AsyncEngine
+    writing: AsyncEngine
+    bulk: AsyncEngine
+    lock: BulkLock | None
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the file behind a `sqlite:///…` URL."""
+    return Path(make_url(url).database or "")
+
+
+def _open_sqlite(url: str, patience: float, offset: int) -> _Ways:
+    path = sqlite_path(url)
+    address = make_url(f"sqlite+aiosqlite:///{path}")
+
+    def engine(synchronous: str, busy_ms: int, size: int) -> AsyncEngine:
+        made = create_async_engine(
+            address,
+            isolation_level="AUTOCOMMIT",
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=patience,
+        )
+
+        @event.listens_for(made.sync_engine, "connect")
+        def _prepare(connection: Any, _record: Any) -> None:
+            connection.create_function("kentongan_now", 0, lambda: time.time_ns() // 1000 + offset)
+            cursor = connection.cursor()
+            for pragma in (
+                f"busy_timeout={busy_ms}",
+                "foreign_keys=ON",
+                f"synchronous={synchronous}",
+                "temp_store=MEMORY",
+                "cache_size=-16000",
+            ):
+                cursor.execute("PRAGMA " + pragma)
+            cursor.close()
+
+        return made
+
+    return _Ways(
+        reading=engine("NORMAL", 1500, 4),
+        writing=engine("FULL", 0, 2),
+        bulk=engine("NORMAL", 0, 1),
+        lock=BulkLock(path.with_name("bulk.lock")),
+    )
+
+
+def _open_postgresql(url: str, patience: float, offset: int) -> _Ways:
+    address = make_url(url).set(drivername="postgresql+asyncpg")
+    pool = create_async_engine(
+        address,
+        pool_size=10,
+        max_overflow=10,
+        pool_timeout=patience,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": patience,
+            "command_timeout": max(patience, 30.0) if patience > SERVICE_PATIENCE else patience,
+            "server_settings": {
+                "kentongan.clock_offset": str(offset),
+                "application_name": "kentongan",
+                "jit": "off",
+            },
+        },
+    )
+    reading = pool.execution_options(isolation_level="AUTOCOMMIT")
+    return _Ways(reading=reading, writing=pool, bulk=pool, lock=None)

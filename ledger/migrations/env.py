@@ -1,0 +1,17 @@
+"""How Alembic reaches the database: over the connection that `ledger.migrate` hands it."""
+
+from alembic import context
+
+import ledger.schema_people  # noqa: F401 - its tables join the metadata
+from ledger.schema import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    render_as_batch=True,
+    compare_server_default=False,
+    transaction_per_migration=False,
+)
+with context.begin_transaction():
+    context.run_migrations()
