@@ -1,0 +1,47 @@
+"""The settings of one run: environment and secret files, checked whole, gaps filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from channels import discover
+from cli.errors import CommandError, Exit
+from kentongan.settings import Settings, load, read_files, refuse_strangers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """What a process runs with. `environ` has the content of `…_FILE`s in place of their names."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return self.settings.data_dir
+
+
+def configured(environ: Mapping[str, str]) -> Configured:
+    """Read and check every setting; raise `SettingsError` with the sentence that names the bad one.
+
+    An empty database URL becomes that of the SQLite file in the data folder.
+    """
+    complete = read_files(environ)
+    refuse_strangers([Settings, *(kind.settings_type for kind in discover().values())], complete)
+    settings = load(Settings, complete)
+    data = settings.data_dir.expanduser().absolute()
+    database = settings.database_url or f"sqlite:///{data / 'ledger.db'}"
+    filled = settings.model_copy(update={"data_dir": data, "database_url": database})
+    return Configured(settings=filled, environ=complete)
+
+
+def needed(run: Configured, *fields: str) -> None:
+    """Raise `CommandError` for the first of these settings that is not set."""
+    for field in fields:
+        if not getattr(run.settings, field):
+            raise CommandError(
+                f"KENTONGAN_{field.upper()} is not set; a single process needs it"
+                " (`kentongan up` brings everything that is needed to try).",
+                Exit.USAGE,
+            )
