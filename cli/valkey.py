@@ -117,6 +117,13 @@ class Valkey:
         elif self._process:
             self._process.ask_to_stop()
 
+    def wait_until_gone(self, seconds: float = 10.0) -> None:
+        """Return when it has left; it is killed when that takes too long."""
+        deadline = time.monotonic() + seconds
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.kill()
+
     def kill(self) -> None:
         """End it at once: what it has answered is in its file already."""
         if self._process:
