@@ -139,7 +139,12 @@ class Postgres:
         if self._user:
             for path in (self._folder, self._data, password):
                 os.chown(path, self._user.uid, self._user.gid)
-        options = {"-D": self._data, "-U": _ADMIN, "-E": "UTF8", "-A": "scram-sha-256"}
+        options: dict[str, str | Path] = {
+            "-D": self._data,
+            "-U": _ADMIN,
+            "-E": "UTF8",
+            "-A": "scram-sha-256",
+        }
         argv: list[str | Path] = [self._binaries / "bin/initdb"]
         argv += [part for option in options.items() for part in option]
         # The many rounds of SCRAM protect a password that lives as long as the tests: one will do.
