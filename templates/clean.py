@@ -11,11 +11,6 @@ MOST_MARKS = 8
 
 # Everything that some medium takes as the end of a line. VT and FF are illegal in XML as well.
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-# Emoji, with the selectors and skin tones that stand between them and a joiner.
-_EMOJI = "\u2190-\u2bff\ufe0f\U0001f000-\U0001faff"
-# Scripts in which a joiner changes the letters: Arabic to Myanmar, Khmer and Mongolian,
-# Balinese and Sundanese, Javanese.
-_JOINED_SCRIPTS = "\u0600-\u109f\u1780-\u18af\u1b00-\u1bff\ua840-\uabff"
 _NEVER = re.compile(
     # C0 but tab and newline, DEL, C1, lone surrogates, non-characters.
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
@@ -26,12 +21,17 @@ _NEVER = re.compile(
     + "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
     # Invisible: soft hyphen, zero-width spaces, invisible operators, annotations.
     + "\u00ad\u034f\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb]"
-    # Tags hide whole sentences; they stay only behind the black flag that they make Wales of.
-    + "|(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0000-\U000e007f]+"
-    # Joiners stay between two that they join.
-    + f"|\u200d(?![{_EMOJI}{_JOINED_SCRIPTS}])|(?<![{_EMOJI}{_JOINED_SCRIPTS}])\u200d"
-    + f"|\u200c(?![{_JOINED_SCRIPTS}])|(?<![{_JOINED_SCRIPTS}])\u200c"
 )
+# Invisible too, but some writing needs them: joiners, and the tags that make Wales of a black flag.
+_SOMETIMES = re.compile("[\u200c\u200d\U000e0000-\U000e007f]+")
+# Emoji, with the selectors and skin tones that stand between them and a joiner.
+_EMOJI = re.compile("[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
+# Scripts in which a joiner changes the letters: Arabic to Myanmar, Khmer and Mongolian,
+# Balinese and Sundanese, Javanese.
+_JOINED_SCRIPTS = re.compile("[\u0600-\u109f\u1780-\u18af\u1b00-\u1bff\ua840-\uabff]")
+_JOINED_BY = {"\u200c": [_JOINED_SCRIPTS], "\u200d": [_JOINED_SCRIPTS, _EMOJI]}
+_BLACK_FLAG = "\U0001f3f4"
+_FLAG_TAGS = re.compile("[\U000e0030-\U000e007a]{1,6}\U000e007f")
 
 
 def clean(text: str) -> str:
@@ -39,9 +39,9 @@ def clean(text: str) -> str:
 
     What it drops was invisible or illegal. Cleaning twice changes nothing more.
     """
-    shown = _NEVER.sub("", _LINE_ENDS.sub("\n", text))
+    shown = _SOMETIMES.sub(_needed, _NEVER.sub("", _LINE_ENDS.sub("\n", text)))
     # Dropping brings marks and their letters together, so the normal form comes last.
-    return _too_many_marks().sub(r"\1", unicodedata.normalize("NFC", shown))
+    return _unstacked(unicodedata.normalize("NFC", shown))
 
 
 def one_line(text: str) -> str:
@@ -49,12 +49,36 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def _needed(found: re.Match[str]) -> str:
+    """Keep one joiner between two that it joins, and the tags of a flag; hidden text is neither."""
+    run, text = found[0], found.string
+    before = text[max(found.start() - 1, 0) : found.start()]
+    after = text[found.end() : found.end() + 1]
+    if before == _BLACK_FLAG and _FLAG_TAGS.fullmatch(run):
+        return run
+    joins = any(kind.match(before) and kind.match(after) for kind in _JOINED_BY.get(run, ()))
+    return run if joins else ""
+
+
+def _unstacked(text: str) -> str:
+    """Cut stacks down. `re` is slow at sets that reach beyond the BMP, so they have a set apart."""
+    if not _MAYBE_STACKED.search(text):
+        return text
+    last = sys.maxunicode if _BEYOND_BMP.search(text) else 0xFFFF
+    return _too_many_marks(last).sub(r"\1", text)
+
+
+_FIRST_MARK = 0x300
+_MAYBE_STACKED = re.compile(f"[{chr(_FIRST_MARK)}-\U0010ffff]{{{MOST_MARKS + 1}}}")
+_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
+
+
 @cache
-def _too_many_marks() -> re.Pattern[str]:
-    """Compile once, when first needed: `re` knows no categories, and finding marks takes 50 ms."""
+def _too_many_marks(last: int) -> re.Pattern[str]:
+    """Compile when first needed: `re` knows no categories, and finding marks takes a while."""
     marks = "".join(
-        re.escape(character)
-        for character in map(chr, range(0x300, sys.maxunicode + 1))
+        character
+        for character in map(chr, range(_FIRST_MARK, last + 1))
         if unicodedata.category(character).startswith("M")
     )
     return re.compile(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+")

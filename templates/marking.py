@@ -48,7 +48,7 @@ def mark(mode: Mode, locale: str, headline: str, text: str) -> tuple[str, str]:
     marking = mark_of(mode, locale)
     if marking is None:
         return headline, text
-    return _begun(marking, headline), _ended(marking, _begun(marking, text))
+    return _begun(marking, headline), _ended(marking, _begun(marking, text.rstrip()))
 
 
 def _begun(marking: Mark, words: str) -> str:
@@ -58,4 +58,4 @@ def _begun(marking: Mark, words: str) -> str:
 
 def _ended(marking: Mark, text: str) -> str:
     ending = f"\n{marking.ending}"
-    return text if text.endswith(ending) else text.rstrip() + ending
+    return text if text.endswith(ending) else text + ending
