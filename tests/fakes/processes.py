@@ -149,3 +149,24 @@ class Processes:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and was not yet fetched does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def eventually(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    """Return once `holds()`; fail with `what` when it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not after {seconds:g} s: {what}"
+        time.sleep(_LOOK_EVERY)
