@@ -4,20 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kentongan.alert import AlertType, Lane, Mode, Severity
+from kentongan.alert import AlertType, Lane, Mode, Option, Severity
 from kentongan.ids import AlertId, AttemptRef
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One answer a person may choose: the digit that stands for it, and its label per locale."""
-
-    key: str
-    label: Mapping[str, str]
-
-    def label_in(self, locale: str) -> str:
-        """Return the label in `locale`, else in English, else in whichever there is."""
-        return self.label.get(locale) or self.label.get("en") or next(iter(self.label.values()))
+__all__ = ["Envelope", "Option", "Preview", "Wording"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,9 @@ async def update_many(
     statement = update(table).where(*(table.c[key] == bindparam(f"k_{key}") for key in keys))
     if guard:
         statement = statement.where(text(guard))
-    statement = statement.values({name: bindparam(f"v_{name}") for name in values})
+    statement = statement.values(
+        {name: bindparam(f"v_{name}", type_=table.c[name].type) for name in values}
+    )
     for row in rows:
         given = {f"k_{key}": row[key] for key in keys} | {f"v_{name}": row[name] for name in values}
         done = await db.execute(statement, given | dict(params or {}))

@@ -37,7 +37,7 @@ _FLAG_TAGS = re.compile("[\U000e0030-\U000e007a]{1,6}\U000e007f")
 def clean(text: str) -> str:
     r"""Return the text in NFC with `\n` line ends, fit for UTF-8 and for XML 1.0.
 
-    What it drops was invisible or illegal. Cleaning twice changes nothing more.
+    What it drops was invisible or illegal, or the ninth mark on a character.
     """
     shown = _SOMETIMES.sub(_needed, _NEVER.sub("", _LINE_ENDS.sub("\n", text)))
     # Dropping brings marks and their letters together, so the normal form comes last.

@@ -7,10 +7,11 @@ given as a token without HTML's special characters; each use of it stands on a l
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import assert_never
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from kentongan.alert import Mode, Severity
+from kentongan.alert import AlertType, Mode, Severity
 from templates.language import Language, language_of
 from templates.marking import mark_of
 
@@ -29,19 +30,23 @@ class Framed:
     headline: str
     text: str
     organisation: str
+    type: AlertType = AlertType.ALERT
     options: Sequence[tuple[str, str]] = ()
     respond_url: str = ""
 
 
 def email_html(framed: Framed) -> str:
     """Return a whole HTML document; every value in it is escaped."""
+    language = language_of(framed.locale)
+    withdrawn = framed.type is AlertType.CANCEL
     return _frame().render(
         framed=framed,
-        language=language_of(framed.locale),
-        words=_WORDS[language_of(framed.locale)],
+        language=language,
+        words=_WORDS[language],
         mark=mark_of(framed.mode, framed.locale),
-        severity_word=_SEVERITY_WORDS[language_of(framed.locale)].get(framed.severity),
-        colour=_COLOURS[framed.severity],
+        band=_band(framed, language),
+        # What is withdrawn must not shout in the colour of the danger that it ends.
+        colour=_COLOURS[Severity.UNKNOWN if withdrawn else framed.severity],
         paragraphs=[block.split("\n") for block in _paragraphs(framed.text)],
     )
 
@@ -58,8 +63,24 @@ def email_text(framed: Framed) -> str:
     return "\n\n".join([*blocks, f"-- \n{framed.organisation}\n{words.reason}"]) + "\n"
 
 
+def _band(framed: Framed, language: Language) -> str:
+    """Say what the colour says, for those who do not see it."""
+    severity = _SEVERITY_WORDS[language].get(framed.severity, "")
+    match framed.type:
+        case AlertType.CANCEL:
+            return _WORDS[language].withdrawn
+        case AlertType.UPDATE:
+            return ". ".join(filter(None, (_WORDS[language].update, severity)))
+        case AlertType.ALERT:
+            return severity
+        case _:
+            assert_never(framed.type)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Words:
+    update: str
+    withdrawn: str
     question: str
     respond: str
     reason: str
@@ -67,11 +88,15 @@ class _Words:
 
 _WORDS: Mapping[Language, _Words] = {
     "en": _Words(
+        update="Update",
+        withdrawn="Earlier warning withdrawn",
         question="Please answer:",
         respond="Answer or read this message on the web",
         reason="You get this because you are on our list of people to warn.",
     ),
     "id": _Words(
+        update="Pembaruan",
+        withdrawn="Peringatan sebelumnya dicabut",
         question="Mohon dijawab:",
         respond="Jawab atau baca pesan ini di web",
         reason="Anda menerima ini karena terdaftar sebagai penerima peringatan kami.",

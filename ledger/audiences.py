@@ -1,0 +1,192 @@
+"""Looking up whom an alert is for, a page at a time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from kentongan.alert import Alert
+from kentongan.audience import Of, Who
+from kentongan.expansion import Member, Point, Stage
+from kentongan.ids import RecipientId
+from kentongan.settling import Resolution
+from ledger.schema import alert_people, attempts, deliveries, delivery_people
+from ledger.schema_people import contact_points, group_members, recipients
+
+
+async def members(
+    db: AsyncConnection, alert: Alert, stage: Stage, cursor: str, limit: int
+) -> tuple[list[Member], str]:
+    """Return the next people of `stage` after `cursor`, and the cursor behind them ("" at the end).
+
+    Membership is read here and nowhere else: who joins a group later is not of this alert.
+    """
+    match stage:
+        case Stage.POINTS:
+            return _pasted(alert, cursor, limit)
+        case Stage.RECIPIENTS:
+            return await _recipients(db, alert, cursor, limit)
+        case Stage.OF:
+            return await _of(db, alert, cursor, limit)
+        case Stage.DONE:
+            return [], ""
+
+
+def _pasted(alert: Alert, cursor: str, limit: int) -> tuple[list[Member], str]:
+    start = int(cursor or 0)
+    page = alert.audience.points[start : start + limit]
+    found = [
+        Member(
+            recipient_id=None,
+            name="",
+            locale=point.locale,
+            points=((point.channel, point.address),),
+        )
+        for point in page
+    ]
+    return found, str(start + limit) if len(page) == limit else ""
+
+
+async def _recipients(
+    db: AsyncConnection, alert: Alert, cursor: str, limit: int
+) -> tuple[list[Member], str]:
+    audience = alert.audience
+    if not audience.groups and not audience.recipients:
+        return [], ""
+    page = (
+        await db.execute(
+            audience_recipients(audience.groups, audience.recipients)
+            .where(recipients.c.id > cursor)
+            .order_by(recipients.c.id)
+            .limit(limit)
+        )
+    ).all()
+    points = await points_of(db, [row.id for row in page])
+    found = [
+        Member(
+            recipient_id=RecipientId(row.id),
+            name=row.name,
+            locale=row.locale,
+            points=tuple(points.get(row.id, ())),
+        )
+        for row in page
+    ]
+    return found, page[-1].id if len(page) == limit else ""
+
+
+def audience_recipients(groups: Sequence[str], people: Sequence[str]) -> Select[Any]:
+    """Return the query for all who are in one of `groups` or named; each once."""
+    in_group = exists().where(
+        group_members.c.recipient_id == recipients.c.id, group_members.c.group_id.in_(groups)
+    )
+    named: ColumnElement[bool] = recipients.c.id.in_(people)
+    return select(recipients.c.id, recipients.c.name, recipients.c.locale).where(
+        recipients.c.deleted_at.is_(None), or_(in_group, named) if groups else named
+    )
+
+
+async def points_of(db: AsyncConnection, people: Sequence[str]) -> dict[str, list[Point]]:
+    """Return the usable contact points of recipients, in their order of preference."""
+    rows = await db.execute(
+        select(contact_points.c.recipient_id, contact_points.c.channel, contact_points.c.address)
+        .where(contact_points.c.recipient_id.in_(people), contact_points.c.disabled_at.is_(None))
+        .order_by(contact_points.c.recipient_id, contact_points.c.rank, contact_points.c.id)
+    )
+    found: dict[str, list[Point]] = {}
+    for row in rows:
+        found.setdefault(row.recipient_id, []).append((row.channel, row.address))
+    return found
+
+
+def may_have_got() -> ColumnElement[bool]:
+    """Return the condition on a delivery that an attempt of it is not certain to be unsent."""
+    return exists().where(
+        attempts.c.delivery_id == deliveries.c.id,
+        or_(
+            attempts.c.outcome.is_(None),
+            attempts.c.outcome == "accepted",
+            and_(
+                attempts.c.outcome == "unknown",
+                or_(
+                    attempts.c.resolution.is_(None),
+                    attempts.c.resolution != Resolution.NOT_BEGUN,
+                ),
+            ),
+        ),
+    )
+
+
+def _whom(of: Of) -> ColumnElement[bool]:
+    theirs = (
+        exists()
+        .where(
+            delivery_people.c.person_id == alert_people.c.id,
+            delivery_people.c.delivery_id == deliveries.c.id,
+        )
+        .correlate(alert_people)
+    )
+    match of.who:
+        case Who.MAY_HAVE_GOT:
+            return theirs.where(may_have_got())
+        case Who.NOT_REACHED:
+            return ~theirs.where(
+                deliveries.c.state.in_(("acknowledged", "read", "delivered", "answered"))
+            )
+        case Who.UNANSWERED:
+            return ~theirs.where(deliveries.c.state == "acknowledged")
+
+
+def people_of(of: Of) -> Select[Any]:
+    """Return the query for the people of an earlier alert."""
+    return select(
+        alert_people.c.id, alert_people.c.recipient_id, alert_people.c.name, alert_people.c.locale
+    ).where(alert_people.c.alert_id == of.alert, _whom(of))
+
+
+async def _of(
+    db: AsyncConnection, alert: Alert, cursor: str, limit: int
+) -> tuple[list[Member], str]:
+    of = alert.audience.of
+    if of is None:
+        return [], ""
+    page = (
+        await db.execute(
+            people_of(of).where(alert_people.c.id > cursor).order_by(alert_people.c.id).limit(limit)
+        )
+    ).all()
+    now_reachable = await points_of(db, [row.recipient_id for row in page if row.recipient_id])
+    used = await _points_used(db, [row.id for row in page], of)
+    found = []
+    for row in page:
+        current, earlier = now_reachable.get(row.recipient_id, []), used.get(row.id, [])
+        # A correction goes where the original may have gone, even if that is theirs no more.
+        first = earlier if of.who is Who.MAY_HAVE_GOT else current
+        usable = [point for point in first if point[0] in alert.channels]
+        found.append(
+            Member(
+                recipient_id=RecipientId(row.recipient_id) if row.recipient_id else None,
+                name=row.name,
+                locale=row.locale,
+                points=tuple(usable or current or earlier),
+            )
+        )
+    return found, page[-1].id if len(page) == limit else ""
+
+
+async def _points_used(
+    db: AsyncConnection, people: Sequence[str], of: Of
+) -> dict[str, list[Point]]:
+    query = (
+        select(delivery_people.c.person_id, deliveries.c.channel, deliveries.c.address)
+        .join(deliveries, deliveries.c.id == delivery_people.c.delivery_id)
+        .where(delivery_people.c.person_id.in_(people))
+        .order_by(deliveries.c.id)
+    )
+    if of.who is Who.MAY_HAVE_GOT:
+        query = query.where(may_have_got())
+    found: dict[str, list[Point]] = {}
+    for row in await db.execute(query):
+        found.setdefault(row.person_id, []).append((row.channel, row.address))
+    return found

@@ -1,0 +1,176 @@
+"""Opening attempts: the one place where the intent to send is written before anything is sent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, exists, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from kentongan.alert import Control
+from kentongan.clock import SECOND, seconds
+from kentongan.delivery import Work
+from kentongan.ids import AttemptRef, DeliveryId
+from ledger.dialect import db_now, is_postgresql, lock_alert
+from ledger.engine import read_now
+from ledger.schema import alerts, attempts, deliveries
+from ledger.schema_people import suppressions
+
+#: With less life than this, in seconds, nothing is sent any more.
+LEAST_LIFE = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """An attempt that was opened: the ledger knows that it may be sent."""
+
+    attempt: AttemptRef
+    address: str
+    name: str
+    locale: str
+    units: int
+    tries: int  # those charged so far
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What one claim opened, and the alert's life in seconds, counted from before the claim."""
+
+    claimed: list[Claimed]
+    remaining: float
+
+
+def may_run(alert_id: Any, now: Any) -> ColumnElement[bool]:
+    """Return the condition that the alert is active and lives long enough."""
+    return exists().where(
+        alerts.c.id == alert_id,
+        alerts.c.control == Control.ACTIVE,
+        alerts.c.expires_at > now + seconds(LEAST_LIFE),
+    )
+
+
+async def claim(
+    db: AsyncConnection,
+    *,
+    alert_id: str,
+    channel: str,
+    sender: str,
+    worker: str,
+    limit: int,
+    after: str = "",
+) -> Window:
+    """Open at most `limit` attempts: due retries first, then what was never tried, by id.
+
+    The alert's shared lock is a statement of its own: the next one then sees a stop that committed
+    while it waited. `after` skips the ids that this turn has claimed before.
+    """
+    await lock_alert(db, alert_id, exclusive=False)
+    now = await read_now(db)
+    due = and_(deliveries.c.work == Work.RETRY_WAIT, deliveries.c.due_at <= now)
+    rows = await _open(db, alert_id, channel, due, order=deliveries.c.due_at, limit=limit, now=now)
+    if len(rows) < limit:
+        fresh = and_(deliveries.c.work == Work.PENDING, deliveries.c.id > after)
+        rows += await _open(
+            db, alert_id, channel, fresh, order=deliveries.c.id, limit=limit - len(rows), now=now
+        )
+    if rows:
+        await db.execute(
+            insert(attempts),
+            [
+                {
+                    "delivery_id": row.id,
+                    "no": row.attempts,
+                    "alert_id": alert_id,
+                    "channel": channel,
+                    "sender": sender,
+                    "worker": worker,
+                    "opened_at": now,
+                }
+                for row in rows
+            ],
+        )
+    expires = await db.scalar(select(alerts.c.expires_at).where(alerts.c.id == alert_id))
+    return Window(
+        claimed=[_claimed(row) for row in rows], remaining=((expires or 0) - now) / SECOND
+    )
+
+
+async def _open(
+    db: AsyncConnection,
+    alert_id: str,
+    channel: str,
+    which: ColumnElement[bool],
+    *,
+    order: Any,
+    limit: int,
+    now: int,
+) -> list[Any]:
+    barred = exists().where(
+        suppressions.c.channel == deliveries.c.channel,
+        suppressions.c.address == deliveries.c.address,
+        suppressions.c.lifted_at.is_(None),
+    )
+    chosen = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.alert_id == alert_id,
+            deliveries.c.channel == channel,
+            which,
+            ~barred,
+            may_run(alert_id, now),
+        )
+        .order_by(order)
+        .limit(limit)
+    )
+    if is_postgresql(db):
+        chosen = chosen.with_for_update(skip_locked=True, of=deliveries)
+    moved = await db.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(chosen))
+        .values(
+            work=Work.ATTEMPTING,
+            attempts=deliveries.c.attempts + 1,
+            due_at=None,
+            reason=None,
+        )
+        .returning(
+            deliveries.c.id,
+            deliveries.c.attempts,
+            deliveries.c.address,
+            deliveries.c.name,
+            deliveries.c.locale,
+            deliveries.c.units,
+            deliveries.c.tries,
+        )
+    )
+    return list(moved)
+
+
+def _claimed(row: Any) -> Claimed:
+    return Claimed(
+        attempt=AttemptRef(DeliveryId(row.id), row.attempts),
+        address=row.address,
+        name=row.name,
+        locale=row.locale,
+        units=row.units,
+        tries=row.tries,
+    )
+
+
+async def count_due(db: AsyncConnection, alert_id: str, channel: str, most: int) -> int:
+    """Return how many deliveries could be claimed now, counting no further than `most`."""
+    found = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.alert_id == alert_id,
+            deliveries.c.channel == channel,
+            or_(
+                deliveries.c.work == Work.PENDING,
+                and_(deliveries.c.work == Work.RETRY_WAIT, deliveries.c.due_at <= db_now()),
+            ),
+            may_run(alert_id, db_now()),
+        )
+        .limit(most)
+        .subquery()
+    )
+    return int((await db.execute(select(func.count()).select_from(found))).scalar_one())

@@ -1,0 +1,190 @@
+"""Writing outcomes, in bulk and once: whoever comes second leaves a late outcome instead."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kentongan.alert import Control
+from kentongan.clock import seconds
+from kentongan.delivery import Work
+from kentongan.ids import AttemptRef, DeliveryId, new_id
+from kentongan.outcome import Reason
+from kentongan.receipt import REACHED_RANK
+from kentongan.settling import Resolution
+from ledger.claims import LEAST_LIFE
+from ledger.dialect import Row, insert_many, lock_alert, update_many
+from ledger.engine import read_now
+from ledger.schema import alerts, attempts, deliveries, provider_events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """An outcome, and what its worker makes of the delivery; times in seconds from now.
+
+    `receipt` is what the answer already proved (a rank); `ask_in` when the settler (of an unknown)
+    or the receipt poller (of an accepted one) looks first.
+    """
+
+    attempt: AttemptRef
+    alert_id: str
+    channel: str
+    outcome: str
+    work: Work
+    reason: Reason | None = None
+    detail: str = ""
+    provider_id: str | None = None
+    receipt: int = 0
+    charged: bool = False
+    tries: int = 0  # as claimed
+    due_in: float | None = None
+    ask_in: float | None = None
+
+
+async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
+    """Write outcomes; return how many came too late and were kept as events.
+
+    Where the alert no longer runs, what would have waited becomes `stopped` or `expired` at once:
+    the alert's shared lock keeps a stop from slipping between the look and the write. A receipt
+    may have come before us: its rank stays, and it proves that an unknown was sent.
+    """
+    running = await lock_running(db, sorted({s.alert_id for s in settled}))
+    now = await read_now(db)
+    rows = sorted(settled, key=lambda s: s.attempt)
+    was = await _standing(db, [s.attempt.delivery_id for s in rows])
+    ours = [s for s in rows if s.attempt in was and was[s.attempt].outcome is None]
+    late = [s for s in rows if s.attempt not in was or was[s.attempt].outcome is not None]
+    await update_many(
+        db,
+        attempts,
+        [_attempt_row(s, was[s.attempt], now) for s in ours],
+        keys=("delivery_id", "no"),
+    )
+    await update_many(
+        db,
+        deliveries,
+        [_delivery_row(s, was[s.attempt], running[s.alert_id], now) for s in ours],
+        keys=("id", "attempts"),
+        guard="deliveries.work = 'attempting'",
+    )
+    await insert_many(db, provider_events, [_late_event(s, now) for s in late])
+    return len(late)
+
+
+async def _standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef, Any]:
+    """Lock the attempts and return how they and their deliveries stand."""
+    query = (
+        select(
+            attempts.c.delivery_id,
+            attempts.c.no,
+            attempts.c.outcome,
+            attempts.c.receipt,
+            deliveries.c.receipt.label("best"),
+        )
+        .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
+        .where(attempts.c.delivery_id.in_(ids))
+        .order_by(attempts.c.delivery_id, attempts.c.no)
+        .with_for_update(of=attempts)
+    )
+    rows = await db.execute(query)
+    return {AttemptRef(DeliveryId(row.delivery_id), row.no): row for row in rows}
+
+
+async def lock_running(db: AsyncConnection, ids: Sequence[str]) -> "dict[str, Running]":
+    """Hold the alerts' shared locks and return what each still allows."""
+    for alert_id in ids:
+        await lock_alert(db, alert_id, exclusive=False)
+    rows = await db.execute(
+        select(alerts.c.id, alerts.c.control, alerts.c.expires_at).where(alerts.c.id.in_(ids))
+    )
+    return {
+        row.id: Running(stopped=row.control == Control.STOPPED, expires_at=row.expires_at)
+        for row in rows
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What an alert still allows: whether it was stopped, and when it expires."""
+
+    stopped: bool
+    expires_at: int
+
+    def work_for(self, work: Work, due_at: int) -> tuple[Work, Reason | None]:
+        """Return what `pending` or `retry_wait` becomes here; any other work stays."""
+        if work not in {Work.PENDING, Work.RETRY_WAIT}:
+            return work, None
+        if self.stopped:
+            return Work.STOPPED, Reason.STOPPED
+        if due_at > self.expires_at - seconds(LEAST_LIFE):
+            return Work.EXPIRED, Reason.EXPIRED
+        return work, None
+
+
+def _is_proved(s: Settled, was: Any) -> bool:
+    """Tell whether a receipt came before an unclear outcome, and shows that it was sent."""
+    return s.outcome == "unknown" and was.receipt > 0
+
+
+def _attempt_row(s: Settled, was: Any, now: int) -> Row:
+    proved = _is_proved(s, was)
+    return {
+        "delivery_id": s.attempt.delivery_id,
+        "no": s.attempt.no,
+        "outcome": s.outcome,
+        "outcome_at": now,
+        "reason": s.reason,
+        "detail": s.detail or None,
+        "provider_id": s.provider_id,
+        "ask_at": None if s.ask_in is None or proved else now + seconds(s.ask_in),
+        "receipt": max(s.receipt, was.receipt),
+        "resolution": Resolution.SETTLED if proved else None,
+        "resolution_by": "receipt" if proved else None,
+        "resolution_at": now if proved else None,
+    }
+
+
+def _delivery_row(s: Settled, was: Any, running: Running, now: int) -> Row:
+    due_at = now + seconds(s.due_in or 0)
+    wanted = Work.SETTLED if _is_proved(s, was) else s.work
+    work, instead = running.work_for(wanted, due_at)
+    # Why the last attempt failed says more than that the alert then expired.
+    reason = s.reason if instead is Reason.EXPIRED and s.reason else instead or s.reason
+    return {
+        "id": s.attempt.delivery_id,
+        "attempts": s.attempt.no,
+        "work": work,
+        "reason": None if work is Work.SETTLED else reason,
+        "tries": s.tries + int(s.charged),
+        "due_at": due_at if work is Work.RETRY_WAIT else None,
+        "receipt": best_receipt(was.best, max(s.receipt, was.receipt)),
+        "settled_at": now if work in {Work.SETTLED, Work.FAILED} else None,
+    }
+
+
+def best_receipt(best: int, latest: int) -> int:
+    """Return what a delivery shows: what reached the person on any attempt, else the latest's."""
+    return max(best, latest) if best >= REACHED_RANK else latest
+
+
+def _late_event(s: Settled, now: int) -> Row:
+    payload: Mapping[str, Any] = {
+        "outcome": s.outcome,
+        "reason": s.reason,
+        "detail": s.detail,
+        "provider_id": s.provider_id,
+        "receipt": s.receipt,
+    }
+    return {
+        "id": new_id("event"),
+        "channel": s.channel,
+        "kind": "late_outcome",
+        "delivery_id": s.attempt.delivery_id,
+        "no": s.attempt.no,
+        "payload": payload,
+        "came_at": now,
+        "joined_at": now,
+        "verdict": "kept",
+    }
