@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kentongan.keywords import NEVER_AS_OPTION, Keyword, meaning, option_of
@@ -55,6 +55,7 @@ def test_option_of_letters_comes_back_as_it_was_asked() -> None:
     assert option_of("aman!", {"AMAN", "BANTU"}) == "AMAN"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.text(alphabet="stop .!“", max_size=200))
 def test_every_reply_has_a_meaning(body: str) -> None:
     assert meaning(body) in Keyword

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kentongan.segments import BASIC, EXTENSION, Encoding, beyond_gsm7, count, downgrade
@@ -50,6 +50,7 @@ def test_alphabet_is_that_of_the_standard() -> None:
     assert set(EXTENSION) == set(VECTORS["extension"])
 
 
+@settings(deadline=None)
 @given(TEXTS)
 @example("a" * 152 + "€" + "a" * 152 + "€")
 @example("ž" * 66 + "🚨" + "ž" * 65 + "🚨🚨")
@@ -84,6 +85,7 @@ def test_text_that_needs_ucs2_anyway_keeps_its_typography(kept: str) -> None:
     assert downgrade(kept) == kept
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_downgrade_never_costs_a_part_nor_leaves_gsm7_half_way(text: str) -> None:
     sent = downgrade(text)

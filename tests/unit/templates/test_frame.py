@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from typing_extensions import override
 
-from kentongan.alert import Mode, Severity
+from kentongan.alert import AlertType, Mode, Severity
 from templates.frame import Framed, email_html, email_text
 
 FRAMED = Framed(
@@ -81,6 +81,17 @@ def test_drill_has_a_banner_and_the_real_has_none() -> None:
 
     assert "LATIHAN. Ini hanya latihan." in drill
     assert "LATIHAN" not in email_html(FRAMED)
+
+
+def test_update_says_so_and_withdrawal_wears_no_danger() -> None:
+    update = email_html(replace(FRAMED, type=AlertType.UPDATE))
+    cancel = email_html(replace(FRAMED, type=AlertType.CANCEL))
+
+    assert "Pembaruan. Parah" in update
+    assert "Peringatan sebelumnya dicabut" in cancel
+    assert "Parah" not in cancel
+    assert "#b91c1c" in update
+    assert "#b91c1c" not in cancel
 
 
 @pytest.mark.parametrize("severity", Severity)

@@ -1,7 +1,7 @@
 """A drill cannot look real, nor the real like a drill."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kentongan.alert import Mode
@@ -27,11 +27,13 @@ def test_drill_says_so_first_and_last(mode: Mode, locale: str, word: str, ending
     assert text == f"{word}: Go up.\n{ending}"
 
 
+@settings(deadline=None)
 @given(LOCALES, st.text(), st.text())
 def test_actual_words_are_untouched(locale: str, headline: str, text: str) -> None:
     assert mark(Mode.ACTUAL, locale, headline, text) == (headline, text)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([Mode.EXERCISE, Mode.TEST]), LOCALES, st.text(), st.text())
 def test_no_words_remove_the_mark(mode: Mode, locale: str, headline: str, text: str) -> None:
     begun, ended = mark(mode, locale, headline, text)
