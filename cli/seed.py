@@ -1,10 +1,13 @@
 """What `kentongan up` finds the first time: an administrator's key and people to warn."""
 
-import secrets
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from cli.configured import Configured
+from kentongan.access import Role
+from ledger import keys
+from ledger.engine import Ledger
 
 #: What the printed curl posts.
 EXAMPLE: Mapping[str, Any] = {
@@ -21,10 +24,14 @@ EXAMPLE: Mapping[str, Any] = {
 }
 
 
-def new_key() -> str:
-    """Return a fresh API key."""
-    return f"ktn_{secrets.token_urlsafe(32)}"
-
-
 def seed(run: Configured, key: str) -> None:
     """Put the key, 60 people and their groups into the ledger, once. Safe to run again."""
+    asyncio.run(_seed(run, key))
+
+
+async def _seed(run: Configured, key: str) -> None:
+    ledger = Ledger.open(run.settings.database_url)
+    try:
+        await keys.ensure(ledger, key, name="kentongan up", role=Role.ADMIN)
+    finally:
+        await ledger.close()

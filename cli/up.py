@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import secrets
 import shlex
 import sys
@@ -18,16 +19,18 @@ from cli.ports import answers, claim, reachable
 from cli.process import CannotStartError, Process, Program, ours, rotate
 from cli.tree import Child, StartError, Tree
 from cli.valkey import Valkey
+from ledger import keys
 
 _LOG_TAIL = 10  # lines of a child's log that explain why it did not start
 
 
 def up(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     """Run until stopped; state lies in the data folder and is found again."""
+    os.umask(0o077)  # for the children as well: whatever they write is ours alone
     data = configured(environ).data
     prepare(data)
     with held(data):
-        key = kept(data / "dev.key", seed.new_key)
+        key = kept(data / "dev.key", keys.new_secret)
         engine = None if _has(environ, "REDIS_URL") else _valkey(data, environ)
         complete = _complete(environ, data, engine)
         run = configured(complete)

@@ -6,6 +6,7 @@ that is closed to everyone else.
 """
 
 import asyncio
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -31,6 +32,7 @@ from cli.process import Process, Program
 NOBODY = User(65534, 65534)
 _LOOPBACK = "127.0.0.1"
 _ADMIN = "kentongan"
+_PREFIX = "kentongan-pg-"
 
 T = TypeVar("T")
 
@@ -56,13 +58,16 @@ class Postgres:
             self._binaries = _binaries(reachable_by_all=self._user is not None)
             self._password = secrets.token_hex(16)
             self._port = claim("a free port", _LOOPBACK, 0)
-            self._folder = Path(tempfile.mkdtemp(prefix="kentongan-pg-"))
+            self._sweep()
+            made = Path(tempfile.mkdtemp(prefix="kentongan-new-"))
+            self._alive = _lock(made)  # before it has a name that others sweep
+            self.folder = made.rename(made.with_name(f"{_PREFIX}{made.name[-8:]}"))
             self._initialise()
 
     @classmethod
-    def running(cls, *, durable: bool = False) -> Self:
+    def running(cls, *, durable: bool = False, environ: dict[str, str] | None = None) -> Self:
         """Return a server that answers."""
-        made = cls(durable=durable)
+        made = cls(durable=durable, environ=environ)
         try:
             made.start()
         except BaseException:
@@ -74,6 +79,11 @@ class Postgres:
     def can_stop(self) -> bool:
         """Whether it is ours to stop; a server given by `KENTONGAN_TEST_DATABASE_URL` is not."""
         return not self._external
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None when it is stopped or not ours."""
+        return self._process.pid if self._process else None
 
     def url(self, database: str = "postgres") -> str:
         """Return `postgresql://…` of one of its databases; the same after a restart."""
@@ -119,7 +129,19 @@ class Postgres:
             return
         if self._process:
             self._process.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._alive)
+
+    @staticmethod
+    def _sweep() -> None:
+        """Remove what killed test processes have left: folders that nobody holds any more."""
+        for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            try:
+                descriptor = _lock(left)
+            except OSError:  # held, not ours, or swept by another just now
+                continue
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(descriptor)
 
     def _execute(self, statement: str) -> None:
         async def run() -> None:
@@ -132,12 +154,12 @@ class Postgres:
         _waited_for(run())
 
     def _initialise(self) -> None:
-        password = self._folder / "password"
+        password = self.folder / "password"
         password.write_text(self._password)
-        self._data = self._folder / "data"
+        self._data = self.folder / "data"
         self._data.mkdir(mode=0o700)
         if self._user:
-            for path in (self._folder, self._data, password):
+            for path in (self.folder, self._data, password):
                 os.chown(path, self._user.uid, self._user.gid)
         options: dict[str, str | Path] = {
             "-D": self._data,
@@ -177,7 +199,7 @@ class Postgres:
             name="postgres",
             argv=argv,
             environ=_environ(),
-            log=self._folder / "log",
+            log=self.folder / "log",
             orphaned_by=signal.SIGQUIT,
             user=self._user,
         )
@@ -192,11 +214,22 @@ class Postgres:
                 _waited_for(greet())
             except (OSError, asyncpg.PostgresError) as error:
                 if not self._process.is_alive() or time.monotonic() > deadline:
-                    log = (self._folder / "log").read_text(errors="replace")
+                    log = (self.folder / "log").read_text(errors="replace")
                     raise PostgresUnavailableError(_instead(log)) from error
                 time.sleep(0.02)
             else:
                 return
+
+
+def _lock(folder: Path) -> int:
+    """Hold `folder` as long as this process lives, or until the descriptor is closed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _waited_for(work: Coroutine[Any, Any, T]) -> T:

@@ -1,0 +1,42 @@
+"""How the tests of the command line call it: as a process, with an environment of its own."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.process import ours
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """A data folder of the test's own, and ports that are free."""
+    return {
+        "PATH": os.defpath,
+        "LC_ALL": "C.UTF-8",
+        "KENTONGAN_DATA_DIR": str(tmp_path / "data"),
+        "KENTONGAN_HTTP_PORT": "0",
+        "KENTONGAN_SIMULATOR_PORT": "0",
+    }
+
+
+@pytest.fixture
+def kentongan(environ: dict[str, str], tmp_path: Path) -> Run:
+    """Run `kentongan WORDS…` to its end; keyword arguments change the environment."""
+
+    def run(*words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ours(*words),
+            env={**environ, **changes},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
