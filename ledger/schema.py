@@ -200,7 +200,8 @@ attempts = Table(
     Column("receipt_at", BigInteger),
     Column("receipt_code", Text),
     Column("receipt_word", Text),
-    Column("conflict", Boolean, nullable=False, server_default=text("false")),  # failed, delivered
+    # A receipt once said that it failed; with one that says it arrived, people see a conflict.
+    Column("failed_once", Boolean, nullable=False, server_default=text("false")),
 )
 _unsettled = attempts.c.ask_at.is_not(None)
 Index(
@@ -219,12 +220,12 @@ Index(
 )
 Index("ix_attempts_open_alert", attempts.c.alert_id, postgresql_where=_open, sqlite_where=_open)
 _known = attempts.c.provider_id.is_not(None)
-# A provider's id belongs to one attempt; a second claim to it is a fault that must be seen.
+# Not unique: repeats of one e-mail share its Message-ID. That no other attempt's id is adopted is
+# looked at where one is (ledger.unknowns, ledger.receipts).
 Index(
-    "uq_attempts_provider_id",
+    "ix_attempts_provider_id",
     attempts.c.channel,
     attempts.c.provider_id,
-    unique=True,
     postgresql_where=_known,
     sqlite_where=_known,
 )

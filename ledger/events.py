@@ -1,0 +1,82 @@
+"""Provider events: what was said to us, kept raw before it is answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kentongan.ids import AttemptRef, new_id
+from ledger.dialect import db_now, is_postgresql, update_many
+from ledger.schema import provider_events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One raw event, as it was kept."""
+
+    id: str
+    channel: str
+    kind: str
+    payload: Mapping[str, Any]
+
+
+async def keep(
+    db: AsyncConnection,
+    *,
+    channel: str,
+    kind: str,
+    payload: Mapping[str, Any],
+    attempt: AttemptRef | None = None,
+    joined_already: bool = False,
+) -> str:
+    """Write down what was said to us (secrets are taken out before); return the event's id."""
+    event = new_id("event")
+    await db.execute(
+        provider_events.insert().values(
+            id=event,
+            channel=channel,
+            kind=kind,
+            delivery_id=attempt.delivery_id if attempt else None,
+            no=attempt.no if attempt else None,
+            payload=dict(payload),
+            came_at=db_now(),
+            joined_at=db_now() if joined_already else None,
+            verdict="kept" if joined_already else None,
+        )
+    )
+    return event
+
+
+async def unjoined(db: AsyncConnection, limit: int) -> list[Event]:
+    """Return the oldest events that were not joined, locked where the engine locks rows.
+
+    Two workers never join one event at once: the second skips it.
+    """
+    query = (
+        select(provider_events)
+        .where(provider_events.c.joined_at.is_(None))
+        .order_by(provider_events.c.id)
+        .limit(limit)
+    )
+    if is_postgresql(db):
+        query = query.with_for_update(skip_locked=True)
+    return [
+        Event(id=row.id, channel=row.channel, kind=row.kind, payload=row.payload)
+        for row in await db.execute(query)
+    ]
+
+
+async def mark(db: AsyncConnection, verdicts: Mapping[str, str], now: int) -> None:
+    """Write what became of events; those that wait are looked at again."""
+    await update_many(
+        db,
+        provider_events,
+        [
+            {"id": event, "joined_at": now, "verdict": verdict}
+            for event, verdict in sorted(verdicts.items())
+            if verdict != "waits"
+        ],
+        keys=("id",),
+    )

@@ -1,0 +1,258 @@
+"""Joining receipts to their attempts, in bulk, any order, any number of times."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kentongan.delivery import Work
+from kentongan.ids import AttemptRef, DeliveryId
+from kentongan.joining import Standing, joined
+from kentongan.outcome import Reason
+from kentongan.receipt import RANK, REACHED_RANK, Receipt, ReceiptKind
+from kentongan.retry import RetrySchedule
+from kentongan.settling import Resolution
+from ledger.dialect import update_many
+from ledger.engine import read_now
+from ledger.events import mark
+from ledger.schema import attempts, deliveries
+from ledger.settle import Running, best_receipt, lock_running
+
+FAILED_RANK = RANK[ReceiptKind.FAILED]
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReceipt:
+    """A receipt that was read out of an event; None where the event held none."""
+
+    event: str
+    channel: str
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What a join did: counts by verdict, and what it learned about contact points."""
+
+    verdicts: Mapping[str, int]
+    opted_out: Sequence[tuple[str, str]]  # channel, address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What a join needs to know beside the receipts."""
+
+    running: Mapping[str, Running]
+    schedules: Mapping[str, RetrySchedule]
+
+
+Rows = Mapping[AttemptRef, Any]
+
+
+async def join(
+    db: AsyncConnection,
+    found: Sequence[EventReceipt],
+    schedules: Mapping[str, RetrySchedule],
+) -> Joined:
+    """Join receipts to their attempts: the highest rank wins, in any order, any number of times.
+
+    A failure that overtook our own write waits, unjoined, until the attempt has its outcome.
+    """
+    now = await read_now(db)
+    rows = await _standing(db, found)
+    running = await lock_running(db, sorted({row.alert_id for row in rows.values()}))
+    was = {ref: _standing_of(row) for ref, row in rows.items()}
+    states = dict(was)
+    verdicts: dict[str, str] = {}
+    opted_out: list[tuple[str, str]] = []
+    for item in found:
+        ref = _ref_of(item, rows)
+        if item.receipt is None or ref is None:
+            verdicts[item.event] = "unread" if item.receipt is None else "quarantined"
+            continue
+        step = joined(states[ref], item.receipt)
+        verdicts[item.event] = step.verdict
+        states[ref] = step.standing
+        if step.verdict == "joined" and item.receipt.reason == Reason.OPTED_OUT:
+            opted_out.append((item.channel, rows[ref].address))
+    changed = {ref: standing for ref, standing in states.items() if standing != was[ref]}
+    await _write_attempts(db, changed, rows, now)
+    allowed = Allowed(running=running, schedules=schedules)
+    await _write_deliveries(db, changed, rows, allowed, now)
+    await mark(db, verdicts, now)
+    return Joined(verdicts=Counter(verdicts.values()), opted_out=opted_out)
+
+
+async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[AttemptRef, Any]:
+    """Lock and return the attempts that the receipts speak of, with their deliveries."""
+    named = {f.receipt.attempt.delivery_id for f in found if f.receipt and f.receipt.attempt}
+    ids = {
+        (f.channel, f.receipt.provider_id)
+        for f in found
+        if f.receipt and not f.receipt.attempt and f.receipt.provider_id
+    }
+    by_provider = [
+        and_(attempts.c.channel == channel, attempts.c.provider_id == provider_id)
+        for channel, provider_id in sorted(ids)
+    ]
+    if not named and not by_provider:
+        return {}
+    query = (
+        select(
+            attempts.c.delivery_id,
+            attempts.c.no,
+            attempts.c.alert_id,
+            attempts.c.channel,
+            attempts.c.outcome,
+            attempts.c.resolution,
+            attempts.c.provider_id,
+            attempts.c.receipt,
+            attempts.c.receipt_word,
+            attempts.c.receipt_code,
+            attempts.c.failed_once,
+            deliveries.c.address,
+            deliveries.c.work,
+            deliveries.c.tries,
+            deliveries.c.attempts.label("latest"),
+            deliveries.c.receipt.label("best"),
+        )
+        .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
+        .where(or_(attempts.c.delivery_id.in_(sorted(named)), *by_provider))
+        .order_by(attempts.c.delivery_id, attempts.c.no)
+        .with_for_update(of=[attempts, deliveries])
+    )
+    rows = await db.execute(query)
+    return {AttemptRef(DeliveryId(row.delivery_id), row.no): row for row in rows}
+
+
+def _standing_of(row: Any) -> Standing:
+    return Standing(
+        rank=row.receipt,
+        word=row.receipt_word or "",
+        code=row.receipt_code or "",
+        failed=row.failed_once,
+        reached=row.receipt >= REACHED_RANK,
+        provider_id=row.provider_id,
+        decided=row.outcome is not None,
+    )
+
+
+def _ref_of(item: EventReceipt, rows: Mapping[AttemptRef, Any]) -> AttemptRef | None:
+    """Return the attempt a receipt speaks of: by our own mark first, else by the provider's id."""
+    receipt = item.receipt
+    if receipt is None:
+        return None
+    if receipt.attempt:
+        fits = receipt.attempt in rows and rows[receipt.attempt].channel == item.channel
+        return receipt.attempt if fits else None
+    for ref, row in rows.items():
+        if row.provider_id == receipt.provider_id and row.channel == item.channel:
+            return ref
+    return None
+
+
+async def _write_attempts(
+    db: AsyncConnection, changed: Mapping[AttemptRef, Standing], rows: Rows, now: int
+) -> None:
+    await update_many(
+        db,
+        attempts,
+        [
+            {
+                "delivery_id": ref.delivery_id,
+                "no": ref.no,
+                "receipt": s.rank,
+                "receipt_at": now,
+                "receipt_word": s.word or None,
+                "receipt_code": s.code or None,
+                "failed_once": s.failed,
+                "provider_id": s.provider_id,
+            }
+            for ref, s in changed.items()
+        ],
+        keys=("delivery_id", "no"),
+    )
+    # A receipt shows that an unknown was sent; what was decided before stays as it was decided.
+    await update_many(
+        db,
+        attempts,
+        [
+            {
+                "delivery_id": ref.delivery_id,
+                "no": ref.no,
+                "resolution": Resolution.SETTLED,
+                "resolution_by": "receipt",
+                "resolution_at": now,
+                "ask_at": None,
+            }
+            for ref in changed
+            if rows[ref].outcome == "unknown"
+        ],
+        keys=("delivery_id", "no"),
+        guard="attempts.resolution IS NULL",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Move:
+    """What receipts make of one delivery."""
+
+    work: Work
+    receipt: int
+    reason: str | None = None
+    due_at: int | None = None
+
+
+async def _write_deliveries(
+    db: AsyncConnection,
+    changed: Mapping[AttemptRef, Standing],
+    rows: Rows,
+    allowed: Allowed,
+    now: int,
+) -> None:
+    moves: dict[AttemptRef, _Move] = {}
+    for ref, standing in changed.items():
+        moves[ref] = _move(ref, standing, rows[ref], allowed, now)
+    by_delivery: dict[str, dict[str, Any]] = {}
+    for ref, move in sorted(moves.items()):
+        row = rows[ref]
+        is_latest = ref.no == row.latest
+        if not is_latest and move.receipt < REACHED_RANK:
+            continue  # an earlier attempt's failure says nothing while a later one stands
+        entry = by_delivery.get(ref.delivery_id)
+        best = best_receipt(entry["receipt"] if entry else row.best, move.receipt)
+        by_delivery[ref.delivery_id] = {
+            "id": ref.delivery_id,
+            "attempts": row.latest,
+            "work": move.work,
+            "receipt": best,
+            "reason": move.reason,
+            "due_at": move.due_at,
+        }
+    await update_many(db, deliveries, list(by_delivery.values()), keys=("id", "attempts"))
+
+
+def _move(ref: AttemptRef, standing: Standing, row: Any, allowed: Allowed, now: int) -> _Move:
+    """Decide what a delivery's work becomes (docs/states.md draws the moves)."""
+    work = Work(row.work)
+    if standing.rank >= REACHED_RANK:
+        ended = work in {Work.RETRY_WAIT, Work.UNKNOWN}
+        return _Move(work=Work.SETTLED if ended else work, receipt=standing.rank)
+    if ref.no != row.latest or work not in {Work.SETTLED, Work.UNKNOWN}:
+        return _Move(work=work, receipt=standing.rank, reason=standing.reason)
+    if standing.rank == FAILED_RANK and standing.transient:
+        wait = allowed.schedules[row.channel].wait_before(max(row.tries, 1))
+        if wait is not None:
+            due_at = now + wait // MICROSECOND
+            next_work, _ = allowed.running[row.alert_id].work_for(Work.RETRY_WAIT, due_at)
+            if next_work is Work.RETRY_WAIT:
+                return _Move(
+                    work=next_work, receipt=standing.rank, reason=standing.reason, due_at=due_at
+                )
+            return _Move(work=Work.SETTLED, receipt=standing.rank, reason=standing.reason)
+    return _Move(work=Work.SETTLED, receipt=standing.rank, reason=standing.reason)
