@@ -1,0 +1,290 @@
+"""Other systems as recipients: one signed POST per delivery (Standard Webhooks 1.0.0)."""
+
+import json
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, ClassVar, Self
+
+from aiohttp import TCPConnector
+from aiohttp.abc import AbstractResolver
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from typing_extensions import override
+from yarl import URL
+
+from channels._shared.allowed import Allowed
+from channels._shared.guard import BLOCKED, GuardedConnector
+from channels._shared.http import HttpClient, Reply, Trouble, retry_after
+from channels._shared.receiver_url import BlockedUrlError, receiver_url
+from kentongan import __version__
+from kentongan.alert import Mode
+from kentongan.channel import AddressError, Channel, Gate, Limits, Pace, Repeat
+from kentongan.deployment import Deployment, SimulatorAt
+from kentongan.message import Envelope, Preview, Wording
+from kentongan.outcome import Accepted, Deferred, NotBegun, Outcome, Reason, Refused
+from kentongan.receipt import ReceiptKind
+from kentongan.retry import RetrySchedule
+from kentongan.webhook_signing import signature, signing_secrets
+
+#: The standard asks for less than 20 kB, so that receivers may set a limit.
+MOST_BYTES = 20_000
+_OWN = frozenset({"delivery_id", "respond_url"})
+
+
+class WebhookSettings(BaseSettings):
+    """How other systems are called."""
+
+    model_config = SettingsConfigDict(env_prefix="KENTONGAN_WEBHOOK_", extra="ignore")
+
+    allow: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Hosts and networks of your own that webhooks may reach, over http as well, "
+        "each optionally with a port: `hooks.internal:8443,10.1.0.0/16,127.0.0.1:8090`. Link-local "
+        "and cloud metadata addresses are never called.",
+    )
+    units_per_second: float = Field(200, gt=0, description="Webhooks a second.")
+    burst: int = Field(200, ge=1, description="Webhooks at once after a rest.")
+    connections: int = Field(200, ge=1, description="Open connections, per worker.")
+    connections_per_host: int = Field(
+        20, ge=1, description="Of these to one receiver, so that one that hangs delays no other."
+    )
+    timeout: float = Field(15, gt=0, le=30, description="Seconds for a whole call.")
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _read_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("allow")
+    @classmethod
+    def _understood(cls, value: list[str]) -> list[str]:
+        Allowed.parse(value)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The body for everyone, up to where the particulars of a delivery go."""
+
+    opening: bytes
+
+    def filled(self, delivery_id: str, respond_url: str) -> bytes:
+        """Return one delivery's body: the same bytes at every attempt."""
+        own = _json({"delivery_id": delivery_id, "respond_url": respond_url or None})
+        return self.opening + b"," + own[1:] + b"}"
+
+
+class Webhook(Channel[WebhookSettings, Compiled]):
+    """Signed JSON to an https URL. The receiver knows a repeat by its `webhook-id`."""
+
+    name: ClassVar[str] = "webhook"
+    settings_type: ClassVar[type[BaseSettings]] = WebhookSettings
+    # 4 bytes a character at worst, and some 2 kB for all the rest, stay below MOST_BYTES.
+    limits: ClassVar[Limits] = Limits(text=4000)
+    # Short at first, then as Svix does; an alert's expiry ends it.
+    retry: ClassVar[RetrySchedule] = RetrySchedule(waits=(5, 15, 60, 300, 1800, 7200, 18000))
+    repeat: ClassVar[Repeat] = Repeat.ALWAYS
+
+    #: Who looks names up; None for the system.
+    resolver: AbstractResolver | None = None
+
+    def __init__(self, settings: WebhookSettings, deployment: Deployment) -> None:
+        super().__init__(settings, deployment)
+        self._allowed = Allowed.parse(settings.allow)
+        self._client = HttpClient(self._connector, within=settings.timeout)
+        self._practice: URL | None = None
+
+    @override
+    @classmethod
+    def for_simulator(cls, at: SimulatorAt, deployment: Deployment) -> Self:
+        url = URL(at.url)
+        channel = cls(WebhookSettings(allow=[url.authority]), deployment)
+        channel._practice = url
+        return channel
+
+    @property
+    @override
+    def sender(self) -> str:
+        return "webhook"
+
+    @property
+    @override
+    def pace(self) -> Pace:
+        return Pace(units_per_second=self.settings.units_per_second, burst=self.settings.burst)
+
+    @override
+    def check(self, address: str) -> str:
+        return str(receiver_url(address, self._allowed))
+
+    @override
+    def prepare(self, wording: Wording) -> Compiled:
+        return Compiled(_json(_event(wording))[:-2])
+
+    @override
+    def units(self, prepared: Compiled) -> int:
+        return 1
+
+    @override
+    def preview(self, prepared: Compiled) -> Preview:
+        body = prepared.filled("dlv_...", "")
+        notes = (f"over {MOST_BYTES} bytes",) if len(body) > MOST_BYTES else ()
+        return Preview(text=body.decode(), notes=notes)
+
+    @override
+    async def send(self, prepared: Compiled, envelope: Envelope, gate: Gate) -> Outcome:
+        delivery_id = str(envelope.attempt.delivery_id)
+        body = prepared.filled(delivery_id, envelope.response_url)
+        if len(body) > MOST_BYTES:
+            return Refused(Reason.CONTENT, f"the body is over {MOST_BYTES} bytes")
+        try:
+            target = self._target(envelope.address)
+        except BlockedUrlError:
+            return Refused(Reason.BLOCKED_HOST, BLOCKED)
+        except AddressError as error:
+            return Refused(Reason.INVALID_ADDRESS, str(error))
+        headers = self._headers(envelope.address, delivery_id, body)
+        answer = await self._client.post(target, body=body, headers=headers, gate=gate)
+        match answer:
+            case NotBegun():
+                return answer
+            case Trouble():
+                return _of_trouble(answer)
+            case Reply():
+                return outcome_of(answer, datetime.now(UTC))
+
+    @override
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _connector(self) -> TCPConnector:
+        return GuardedConnector(
+            self._allowed,
+            limit=self.settings.connections,
+            limit_per_host=self.settings.connections_per_host,
+            resolver=self.resolver,
+        )
+
+    def _target(self, address: str) -> URL:
+        if self._practice is None:
+            return receiver_url(address, self._allowed)
+        return _practised(address, self._practice)
+
+    def _headers(self, address: str, message_id: str, body: bytes) -> dict[str, str]:
+        # The receiver holds it against its own clock; the ledger's has no part in it.
+        timestamp = int(time.time())
+        secrets = signing_secrets(self.deployment.keyring, address)
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": f"Kentongan/{__version__}",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature(secrets, message_id, timestamp, body),
+        }
+
+
+def _practised(address: str, simulator: URL) -> URL:
+    """Return where the simulator stands in for `address`: itself where it is the simulator."""
+    try:
+        real = URL(address)
+        if real.origin() == simulator.origin():
+            return real
+        return simulator / "hook" / (real.raw_host or "unknown")
+    except (ValueError, TypeError):
+        return simulator / "hook" / "unknown"
+
+
+def outcome_of(reply: Reply, now: datetime) -> Outcome:
+    """Say what a status means. The body is not kept: it may echo what we sent."""
+    said = _said(reply.status)
+    match reply.status // 100:
+        case 2:
+            return Accepted(receipt=ReceiptKind.DELIVERED)
+        case 3:
+            return Refused(Reason.REJECTED, f"{said}: redirects are not followed")
+        case 4 | 5:
+            wish = retry_after(reply.headers.get("Retry-After"), now)
+            return _of_error(reply.status, said, wish)
+        case _:
+            return Deferred(Reason.GARBLED_REPLY, said)
+
+
+def _of_error(status: int, said: str, wish: timedelta | None) -> Outcome:
+    if status == HTTPStatus.GONE:
+        return Refused(Reason.GONE, said)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == 503 and wish is not None):
+        return Deferred(Reason.THROTTLED, said, retry_after=wish, counted=False)
+    if status == HTTPStatus.REQUEST_TIMEOUT or status >= 500:
+        return Deferred(Reason.PROVIDER_TROUBLE, said, retry_after=wish)
+    return Refused(Reason.REJECTED, said)
+
+
+def _said(status: int) -> str:
+    try:
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"
+
+
+def _of_trouble(trouble: Trouble) -> Outcome:
+    """A repeat has the same id, so that nothing is lost by repeating what may have arrived."""
+    if trouble.reason in {Reason.BLOCKED_HOST, Reason.INVALID_ADDRESS}:
+        return Refused(trouble.reason, trouble.words)
+    return Deferred(trouble.reason, trouble.words)
+
+
+def _event(wording: Wording) -> dict[str, object]:
+    """Return the event, its `data` last. Our own fields win over what a caller structured."""
+    return {
+        "type": "alert.delivery",
+        "timestamp": _instant(wording.accepted_at),
+        "mode": wording.mode,
+        "data": {
+            **{name: value for name, value in wording.structured.items() if name not in _OWN},
+            "alert_id": wording.alert_id,
+            "mode": wording.mode,
+            # A receiver that looks at nothing else must not take a test for the real thing either.
+            "exercise": wording.mode is not Mode.ACTUAL,
+            "type": wording.type,
+            "severity": wording.severity,
+            "headline": wording.headline,
+            "text": wording.text,
+            "locale": wording.locale,
+            "options": [
+                {"key": option.key, "label": option.label_in(wording.locale)}
+                for option in wording.options
+            ],
+            "references": wording.references,
+            "expires_at": _instant(wording.expires_at),
+        },
+    }
+
+
+def _json(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return text.encode("utf-8", "replace")  # a lone surrogate becomes a question mark
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Mapping():
+            return dict(value)
+        case datetime():
+            return _instant(value)
+        case timedelta():
+            return value.total_seconds()
+        case Collection():
+            return list(value)
+        case _:
+            return str(value)
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+CHANNEL = Webhook
