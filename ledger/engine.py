@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Any, Self, TypeAlias, TypedDict
 
 from sqlalchemy import event, select
 from sqlalchemy.engine import make_url
@@ -30,6 +30,10 @@ _BULK_WAIT = 0.005
 
 #: SQLSTATE classes that mean "not now": connection, resources, intervention, rollback, lock.
 _AWAY_CLASSES = ("08", "53", "57", "40", "55", "58")
+
+
+#: A transaction or a read, for those who may not know SQLAlchemy: it is passed on, never used.
+Db: TypeAlias = AsyncConnection
 
 
 class LedgerAwayError(Exception):

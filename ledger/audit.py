@@ -1,0 +1,147 @@
+"""Who did what: rows written with the deed, then linked so that none can be changed unseen.
+
+Each link's MAC covers the one before and its row, under a key that the database does not hold.
+Whoever changes, drops or reorders linked rows is found; rows cut off at the end are found by
+comparing with the head that the leader logs each minute.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, false, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kentongan.ids import new_id
+from kentongan.keyring import Keyring
+from ledger.dialect import db_now, insert_many
+from ledger.engine import Ledger
+from ledger.schema_people import audit, audit_chain
+
+PURPOSE = "audit"
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last link; `seq` 0 before the first."""
+
+    seq: int
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found: how many links hold, and the first that does not."""
+
+    links: int
+    broken_at: int | None
+    unlinked: int
+    head: Head
+
+    @property
+    def is_sound(self) -> bool:
+        return self.broken_at is None
+
+
+async def add(
+    db: AsyncConnection,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Note a deed in the transaction that does it. `detail` holds no address, text or secret."""
+    await db.execute(
+        insert(audit).values(
+            id=new_id("audit"),
+            at=db_now(),
+            actor=actor,
+            action=action,
+            subject=subject,
+            detail=dict(detail or {}),
+        )
+    )
+
+
+async def chain(db: AsyncConnection, keyring: Keyring, *, limit: int = PAGE) -> int:
+    """Link up to `limit` rows that have no link yet; return how many.
+
+    Raises IntegrityError where another leader linked at the same time: nothing was done then.
+    """
+    last = await head(db)
+    seq, mac = last.seq, last.mac
+    rows = await db.execute(
+        select(audit).where(audit.c.linked.is_(False)).order_by(audit.c.id).limit(limit)
+    )
+    links: list[dict[str, Any]] = []
+    for row in rows:
+        seq, mac = seq + 1, keyring.mac(PURPOSE, _said(mac, row))
+        links.append({"seq": seq, "audit_id": row.id, "mac": mac})
+    await insert_many(db, audit_chain, links)
+    if links:
+        ids = [link["audit_id"] for link in links]
+        await db.execute(update(audit).where(audit.c.id.in_(ids)).values(linked=True))
+    return len(links)
+
+
+async def chain_all(ledger: Ledger, keyring: Keyring) -> Head:
+    """Link all rows there are, page by page; give way where another leader does it."""
+    try:
+        while True:
+            async with ledger.write() as db:
+                if await chain(db, keyring) < PAGE:
+                    return await head(db)
+    except IntegrityError:
+        async with ledger.read() as db:
+            return await head(db)
+
+
+async def head(db: AsyncConnection) -> Head:
+    """Return the last link."""
+    last = select(audit_chain.c.seq, audit_chain.c.mac).order_by(audit_chain.c.seq.desc()).limit(1)
+    row = (await db.execute(last)).first()
+    return Head(row.seq, row.mac) if row else Head(0, "")
+
+
+async def verify(ledger: Ledger, keyring: Keyring) -> Verdict:
+    """Go through the whole chain in short reads, from the first link on."""
+    last = Head(0, "")
+    while True:
+        async with ledger.read() as db:
+            rows = (await db.execute(_links_after(last.seq))).all()
+            if not rows:
+                return await _verdict(db, last, None)
+            for row in rows:
+                if row.seq != last.seq + 1 or not _holds(keyring, last.mac, row):
+                    return await _verdict(db, last, last.seq + 1)
+                last = Head(row.seq, row.mac)
+
+
+def _links_after(seq: int) -> Any:
+    return (
+        select(audit, audit_chain.c.seq, audit_chain.c.mac)
+        .select_from(audit_chain.join(audit, audit.c.id == audit_chain.c.audit_id))
+        .where(audit_chain.c.seq > seq)
+        .order_by(audit_chain.c.seq)
+        .limit(PAGE)
+    )
+
+
+def _holds(keyring: Keyring, before: str, row: Row[Any]) -> bool:
+    return keyring.is_genuine(PURPOSE, _said(before, row), row.mac)
+
+
+async def _verdict(db: AsyncConnection, last: Head, broken_at: int | None) -> Verdict:
+    waiting = select(func.count()).select_from(audit).where(audit.c.linked == false())
+    unlinked = (await db.execute(waiting)).scalar_one()
+    return Verdict(links=last.seq, broken_at=broken_at, unlinked=unlinked, head=last)
+
+
+def _said(before: str, row: Row[Any]) -> str:
+    """Return what a link's MAC covers, the same on both engines."""
+    told = [before, row.id, row.at, row.actor, row.action, row.subject, row.detail]
+    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -1,0 +1,166 @@
+"""Puts the HTTP service together: routes, and what surrounds every one of them."""
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+
+from aiohttp import web
+
+from ledger.engine import LedgerAwayError
+from service import health
+from service.calls import serving
+from service.web import docs_page
+from service.web.hosts import Hosts
+from service.web.openapi import Api, Op
+from service.web.problems import ProblemError
+from service.web.reading import check_target
+from service.web.spec import Json, describe
+from service.wiring import HOUSE, House
+
+log = logging.getLogger(__name__)
+
+#: Each has `api = Api("heading")`; /docs follows this order.
+API_MODULES = (
+    "service.api.alerts",
+    "service.api.deliveries",
+    "service.api.recipients",
+    "service.api.imports",
+    "service.api.groups",
+    "service.api.suppressions",
+    "service.api.keys",
+    "service.health",
+)
+#: Each has `routes = web.RouteTableDef()`: other people's protocols, no part of /openapi.json.
+ROUTE_MODULES = ("service.callbacks", "service.recipient_page")
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def build_app(house: House) -> web.Application:
+    """Put the parts in their places. Whoever opened the house closes it."""
+    app = web.Application(middlewares=[_surround], client_max_size=1024 * 1024)
+    app[HOUSE] = house
+    app[_HOSTS] = Hosts(
+        public_url=house.settings.public_url,
+        bound=house.settings.http_host,
+        further=house.settings.hosts,
+    )
+    ops = [op for api in _apis() for op in api.ops]
+    app.add_routes([web.route(op.method, op.path, serving(op)) for op in ops])
+    for module in filter(find_spec, ROUTE_MODULES):
+        app.add_routes(import_module(module).routes)
+    docs_page.add_to(app, spec_of(ops))
+    app.on_response_prepare.append(_dress)
+    return app
+
+
+_HOSTS: web.AppKey[Hosts] = web.AppKey("hosts", Hosts)
+
+
+def _apis() -> list[Api]:
+    return [import_module(module).api for module in filter(find_spec, API_MODULES)]
+
+
+def operations() -> list[Op]:
+    """Return every operation of the API, in the order of /docs."""
+    return [op for api in _apis() for op in api.ops]
+
+
+def spec_of(ops: list[Op]) -> Json:
+    """Return /openapi.json."""
+    return describe(
+        ops,
+        title="Kentongan",
+        version=version("kentongan"),
+        description="Warns many people at once, until it knows who was reached.",
+    )
+
+
+@web.middleware
+async def _surround(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Check what holds for every request, make every failure a problem, count the answer."""
+    began = time.monotonic()
+    answer = await _answered(request, handler)
+    metrics = request.app[HOUSE].metrics
+    metrics.answered(request, answer.status, time.monotonic() - began)
+    if answer.status == 401:
+        metrics.refused_keys.inc()
+    return answer
+
+
+async def _answered(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        _check(request)
+        return await handler(request)
+    except ProblemError as error:
+        return error.response()
+    except LedgerAwayError as error:
+        log.warning("ledger is away", extra={"route": _route(request), "cause": str(error)})
+        return away().response()
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _as_problem(error).response()
+    except Exception:  # the door's own: nobody above us could answer any more
+        instance = f"urn:kentongan:bug:{secrets.token_hex(8)}"
+        log.exception("unhandled", extra={"route": _route(request), "instance": instance})
+        return _bug(instance).response()
+
+
+def _check(request: web.Request) -> None:
+    # Probes call a pod by its address, and have nothing to read there.
+    if request.path not in health.OPEN_TO_ALL_HOSTS:
+        request.app[_HOSTS].check(request.headers.get("Host"))
+    check_target(request.raw_path)
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ProblemError(415, "The body is compressed.", fix="Send it as it is.")
+
+
+def away() -> ProblemError:
+    """Return the 503 of a ledger that cannot be reached: nothing was done."""
+    return ProblemError(
+        503,
+        "The record cannot be reached; nothing was done.",
+        fix="Send the request again, with the same Idempotency-Key.",
+        headers={"Retry-After": "2"},
+    )
+
+
+def _as_problem(error: web.HTTPException) -> ProblemError:
+    kept = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+    fix = {404: "See /docs for what there is.", 405: "See Allow for what goes here."}
+    return ProblemError(error.status, fix=fix.get(error.status), headers=kept)
+
+
+def _bug(instance: str) -> ProblemError:
+    return ProblemError(
+        500,
+        "This is a fault of ours.",
+        fix="Tell the operator this instance; the log has the cause.",
+        instance=instance,
+    )
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical if resource else '?'}"
+
+
+async def _dress(_request: web.Request, answer: web.StreamResponse) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        answer.headers.setdefault(name, value)
+    # aiohttp would name itself and its version where nothing stands.
+    answer.headers["Server"] = "kentongan"

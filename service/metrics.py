@@ -1,0 +1,92 @@
+"""What Prometheus may ask of the service. Labels are closed sets: no id, no number, no name."""
+
+from importlib.metadata import version
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from ledger.gauges import Gauges
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PEOPLE = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        at = self.registry
+        Gauge("kentongan_build_info", "What runs.", ["version"], registry=at).labels(
+            version("kentongan")
+        ).set(1)
+        self.requests = Counter(
+            "kentongan_http_requests",
+            "Requests answered.",
+            ["route", "method", "code"],
+            registry=at,
+        )
+        self.duration = Histogram(
+            "kentongan_http_request_duration_seconds", "Time to answer.", ["route"], registry=at
+        )
+        self.alerts = Counter(
+            "kentongan_alerts", "Alerts accepted.", ["mode", "type", "origin"], registry=at
+        )
+        self.alert_people = Histogram(
+            "kentongan_alert_people",
+            "People of an alert, where known.",
+            buckets=_PEOPLE,
+            registry=at,
+        )
+        self.inbound = Counter(
+            "kentongan_inbound",
+            "Callbacks and messages that came in.",
+            ["source", "verdict"],
+            registry=at,
+        )
+        self.refused_keys = Counter(
+            "kentongan_authentication_failures", "Requests with a bad key.", registry=at
+        )
+        self._depth = Gauge(
+            "kentongan_queue_depth", "Deliveries not yet sent.", ["channel", "lane"], registry=at
+        )
+        self._oldest = Gauge(
+            "kentongan_queue_oldest_seconds",
+            "Age of the oldest alert with deliveries not yet sent.",
+            ["channel", "lane"],
+            registry=at,
+        )
+        self._up = Gauge(
+            "kentongan_provider_up", "0: stopped by faults.", ["channel", "provider"], registry=at
+        )
+        self._workers = Gauge("kentongan_workers", "Workers whose lease holds.", registry=at)
+        self._ledger = Gauge("kentongan_ledger_up", "0: the ledger is away.", registry=at)
+
+    def show(self, gauges: Gauges | None) -> None:
+        """Put what the ledger said into the gauges; None: it could not be asked."""
+        self._ledger.set(gauges is not None)
+        for gauge in (self._depth, self._oldest, self._up):
+            gauge.clear()
+        if gauges is None:
+            return
+        for depth in gauges.queues:
+            self._depth.labels(depth.channel, depth.lane).set(depth.deliveries)
+            self._oldest.labels(depth.channel, depth.lane).set(depth.oldest_seconds)
+        for channel, sender_up in gauges.providers.items():
+            self._up.labels(channel, channel).set(sender_up)
+        self._workers.set(gauges.workers)
+
+    def answered(self, request: web.Request, status: int, seconds: float) -> None:
+        """Count one answer under its route's template; strangers share one name."""
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "none"
+        method = request.method if request.method in _METHODS else "other"
+        self.requests.labels(route, method, str(status)).inc()
+        self.duration.labels(route).observe(seconds)
+
+    def page(self) -> bytes:
+        """Return everything as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

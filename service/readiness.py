@@ -1,0 +1,64 @@
+"""Looks, at most once a second, whether we can commit and what does not work beside it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ledger import gauges
+from ledger.engine import Ledger, LedgerAwayError
+
+#: Seconds for which one look is good: probes may come from many places.
+LOOK_LIFE = 1.0
+#: Seconds until a look gives up; probes usually wait no longer.
+LOOK_TIMEOUT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether an alert could be committed now, and in sentences what else is wrong."""
+
+    ready: bool
+    degraded: tuple[str, ...]
+
+
+class Lookout:
+    """Shares one look among all who ask within a second."""
+
+    def __init__(self, ledger: Ledger, queue_is_away: Callable[[], Awaitable[bool]]) -> None:
+        self._ledger, self._queue_is_away = ledger, queue_is_away
+        self._lock = asyncio.Lock()
+        self._last = Readiness(ready=False, degraded=())
+        self._good_until = 0.0
+
+    async def look(self) -> Readiness:
+        """Return what was seen, not longer than a second ago."""
+        async with self._lock:
+            if time.monotonic() >= self._good_until:
+                self._last = await self._look()
+                self._good_until = time.monotonic() + LOOK_LIFE
+            return self._last
+
+    async def _look(self) -> Readiness:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT):
+                async with self._ledger.write() as db:
+                    await gauges.prove_commit(db)
+                async with self._ledger.read() as db:
+                    stopped = await gauges.stopped_channels(db)
+                    workers = await gauges.living_workers(db)
+        except (LedgerAwayError, TimeoutError):
+            return Readiness(ready=False, degraded=("The ledger cannot commit.",))
+        degraded = [f"Channel {channel} is stopped by faults." for channel in sorted(stopped)]
+        if not workers:
+            degraded.append("No worker is alive; accepted alerts wait.")
+        if await self._is_queue_away():
+            degraded.append("Redis is away; alerts start within seconds, not at once.")
+        return Readiness(ready=True, degraded=tuple(degraded))
+
+    async def _is_queue_away(self) -> bool:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT):
+                return await self._queue_is_away()
+        except TimeoutError:
+            return True

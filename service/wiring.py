@@ -1,0 +1,57 @@
+"""What handlers may reach for. `service.main` opens it all and closes it again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from aiohttp import web
+
+from channels import AnyChannel
+from kentongan.alert import Lane
+from kentongan.deployment import Deployment
+from kentongan.ids import AlertId
+from kentongan.keyring import Keyring
+from kentongan.settings import Settings
+from ledger.engine import Ledger
+from service.access import Gatekeeper
+from service.metrics import Metrics
+from service.readiness import Lookout
+
+
+class Bell(Protocol):
+    """The queue, as the service sees it: a ring begins work at once. It never raises."""
+
+    async def ring_alert(self, alert_id: AlertId, lane: Lane) -> None:
+        """Say that an alert has work to do."""
+
+    async def ring_receipts(self) -> None:
+        """Say that providers reported something."""
+
+    async def is_away(self) -> bool:
+        """Tell whether Redis cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything that lives as long as the process."""
+
+    settings: Settings
+    deployment: Deployment
+    ledger: Ledger
+    queue: Bell
+    channels: Mapping[str, AnyChannel]  # those that are configured
+    practising: Mapping[str, AnyChannel]  # those of mode `test`; they reach the simulator alone
+    keyring: Keyring
+    gate: Gatekeeper
+    lookout: Lookout
+    metrics: Metrics
+    now: Callable[[], datetime]
+
+
+HOUSE: web.AppKey[House] = web.AppKey("house", House)
+
+
+def house(request: web.Request) -> House:
+    """Return the house, for handlers outside the API."""
+    return request.app[HOUSE]
