@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
+from arq.connections import ArqRedis
 from redis.exceptions import RedisError, ResponseError
 
 from channels import AnyChannel, discover
@@ -19,6 +19,7 @@ from kentongan.keyring import Keyring
 from kentongan.settings import SettingsError, load
 from ledger import migrate
 from ledger.engine import Ledger, LedgerAwayError
+from workers.redis_url import RedisUrlError, open_redis
 
 #: A lease lasts 12 s and nothing is begun in its last second: two seconds of skew are no danger
 #: yet, but a sign that no clock is kept.
@@ -94,9 +95,10 @@ async def redis(run: Configured) -> Sequence[Finding]:
     if not url:
         todo = "Set KENTONGAN_REDIS_URL (`kentongan up` brings a Valkey of its own)."
         return [fault("redis", "is not set", todo)]
-    if url.startswith("sentinel:"):
-        return [warning("redis", "Sentinel is not looked at", "Run doctor against the master.")]
-    client = Redis.from_url(url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
+    try:
+        client = open_redis(url)
+    except RedisUrlError as error:
+        return [fault("redis", f"cannot be used: {error}", "Mend KENTONGAN_REDIS_URL.")]
     try:
         await client.ping()
         return [fine("redis", "answers"), *[await _set(client, *each) for each in _REDIS_NEEDS]]
@@ -113,7 +115,7 @@ _REDIS_NEEDS = (
 )
 
 
-async def _set(client: Redis, name: str, wanted: str, else_: str) -> Finding:
+async def _set(client: ArqRedis, name: str, wanted: str, else_: str) -> Finding:
     todo = f"CONFIG SET {name} {wanted}, and the same in redis.conf; else {else_}."
     try:
         found: Mapping[Any, Any] = await client.config_get(name)

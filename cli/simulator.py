@@ -10,6 +10,7 @@ from cli.ports import claim
 from cli.until_stopped import until_stopped
 from kentongan.keyring import Keyring
 from kentongan.practice import credentials
+from simulator.settings import SimulatorSettings
 
 
 def simulator(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
@@ -22,7 +23,7 @@ def simulator(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exi
     carriers = import_module("simulator.main")
     book = run.data / "simulator.jsonl"
     book.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    chosen = carriers.SimulatorSettings(
+    chosen = SimulatorSettings(
         http_port=port,
         smtp_port=settings.simulator_smtp_port,
         account_sid=sid,
