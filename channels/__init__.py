@@ -7,11 +7,15 @@ that every channel makes. Names that start with an underscore are parts, not cha
 """
 
 import pkgutil
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from kentongan.channel import Channel
+from kentongan.channel import Channel, NotPractisableError
+from kentongan.deployment import Deployment, SimulatorAt
+from kentongan.settings import load, names_of
 
 AnyChannel = Channel[Any, Any]
 
@@ -24,6 +28,33 @@ def discover() -> dict[str, type[AnyChannel]]:
             raise RuntimeError(f"two channels are called {channel.name!r}")
         found[channel.name] = channel
     return found
+
+
+def configured(environ: Mapping[str, str], deployment: Deployment) -> dict[str, AnyChannel]:
+    """Return the channels that can send, by name; close each of them.
+
+    One that needs settings and has not got a single one is not configured, and left out. One that
+    has some but not all, or a bad one, raises `SettingsError`.
+    """
+    built: dict[str, AnyChannel] = {}
+    for name, kind in discover().items():
+        if _is_configured(kind, environ):
+            built[name] = kind(load(kind.settings_type, environ), deployment)
+    return built
+
+
+def practising(at: SimulatorAt, deployment: Deployment) -> dict[str, AnyChannel]:
+    """Return the channels that can be pointed at the simulator, by name; close each of them."""
+    built: dict[str, AnyChannel] = {}
+    for name, kind in discover().items():
+        with suppress(NotPractisableError):
+            built[name] = kind.for_simulator(at, deployment)
+    return built
+
+
+def _is_configured(kind: type[AnyChannel], environ: Mapping[str, str]) -> bool:
+    needs_some = any(field.is_required() for field in kind.settings_type.model_fields.values())
+    return not needs_some or not names_of(kind.settings_type).isdisjoint(environ)
 
 
 def _built_in() -> list[type[AnyChannel]]:

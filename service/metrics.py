@@ -1,13 +1,17 @@
 """What Prometheus may ask of the service. Labels are closed sets: no id, no number, no name."""
 
+import asyncio
+import time
 from importlib.metadata import version
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from ledger.gauges import Gauges
+from ledger.engine import Ledger, LedgerAwayError
+from ledger.gauges import Gauges, look
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PEOPLE = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 
 
@@ -89,4 +93,36 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: Seconds for which a count of what waits is good; and no more than a tenth of the time is spent.
+COUNT_LIFE = 5.0
+
+
+def metrics_app(metrics: Metrics, ledger: Ledger) -> web.Application:
+    """Return the application behind `KENTONGAN_METRICS_PORT`: `GET /metrics` and nothing else."""
+    scrape = _Scrape(metrics, ledger)
+    app = web.Application()
+    app.router.add_get("/metrics", scrape.page)
+    return app
+
+
+class _Scrape:
+    def __init__(self, metrics: Metrics, ledger: Ledger) -> None:
+        self._metrics, self._ledger = metrics, ledger
+        self._lock = asyncio.Lock()
+        self._good_until = 0.0
+
+    async def page(self, _request: web.Request) -> web.Response:
+        async with self._lock:
+            if time.monotonic() >= self._good_until:
+                await self._count()
+        return web.Response(body=self._metrics.page(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _count(self) -> None:
+        began = time.monotonic()
+        try:
+            async with self._ledger.read() as db:
+                self._metrics.show(await look(db))
+        except LedgerAwayError:
+            self._metrics.show(None)
+        cost = time.monotonic() - began
+        self._good_until = time.monotonic() + max(COUNT_LIFE, 10 * cost)

@@ -10,7 +10,6 @@ from aiohttp import web
 from channels import AnyChannel
 from kentongan.alert import Lane
 from kentongan.deployment import Deployment
-from kentongan.ids import AlertId
 from kentongan.keyring import Keyring
 from kentongan.settings import Settings
 from ledger.engine import Ledger
@@ -20,13 +19,16 @@ from service.readiness import Lookout
 
 
 class Bell(Protocol):
-    """The queue, as the service sees it: a ring begins work at once. It never raises."""
+    """The queue, as the service sees it: a ring begins work at once. It never raises.
 
-    async def ring_alert(self, alert_id: AlertId, lane: Lane) -> None:
-        """Say that an alert has work to do."""
+    A ring that is lost makes work late, not lost: the workers look for it every two seconds.
+    """
 
-    async def ring_receipts(self) -> None:
-        """Say that providers reported something."""
+    async def ring_alert(self, alert_id: str, lane: Lane, after: float = 0) -> None:
+        """Say that an alert has work to do, `after` seconds."""
+
+    async def ring_receipts(self, lane: Lane) -> None:
+        """Say that providers, or people, reported something."""
 
     async def is_away(self) -> bool:
         """Tell whether Redis cannot be reached."""

@@ -13,7 +13,6 @@ from channels import AnyChannel
 from kentongan.access import Role
 from kentongan.alert import Lane, Mode
 from kentongan.deployment import Deployment
-from kentongan.ids import AlertId
 from kentongan.keyring import Keyring
 from kentongan.settings import Settings, load
 from ledger import keys
@@ -37,11 +36,12 @@ class QuietBell:
     rung: list[tuple[str, str]] = field(default_factory=list)
     away: bool = False
 
-    async def ring_alert(self, alert_id: AlertId, lane: Lane) -> None:
+    async def ring_alert(self, alert_id: str, lane: Lane, after: float = 0) -> None:
+        assert after >= 0
         self.rung.append((alert_id, lane))
 
-    async def ring_receipts(self) -> None:
-        self.rung.append(("receipts", ""))
+    async def ring_receipts(self, lane: Lane) -> None:
+        self.rung.append(("receipts", lane))
 
     async def is_away(self) -> bool:
         return self.away
