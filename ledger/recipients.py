@@ -165,7 +165,7 @@ async def page(
     query = _living().order_by(recipients.c.search, recipients.c.id).limit(limit)
     if wanted := searchable(prefix):
         first, last = prefix_range(wanted)
-        query = query.where(recipients.c.search.between(first, last))
+        query = query.where(recipients.c.search >= first, recipients.c.search <= last)
     if group is not None:
         query = query.where(
             exists().where(

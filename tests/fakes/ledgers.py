@@ -45,7 +45,8 @@ class Ledgers:
 
     async def _server(self) -> Postgres:
         if self._postgres is None:
-            self._postgres = await asyncio.to_thread(Postgres.running)
+            # Not in a thread: a server bound to its parent dies with the thread that started it.
+            self._postgres = Postgres.running()
             url = await asyncio.to_thread(self._postgres.create_database)
             await asyncio.to_thread(asyncio.run, upgrade(url))
             self._template = urlsplit(url).path.lstrip("/")
