@@ -1,0 +1,1 @@
+"""Practice: carriers that reach nobody, and remember everything."""
