@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -49,8 +49,11 @@ SECURITY_HEADERS = {
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def build_app(house: House) -> web.Application:
-    """Put the parts in their places. Whoever opened the house closes it."""
+def build_app(house: House, apis: Sequence[Api] | None = None) -> web.Application:
+    """Put the parts in their places. Whoever opened the house closes it.
+
+    `apis` are those of `API_MODULES` unless given.
+    """
     app = web.Application(middlewares=[_surround], client_max_size=1024 * 1024)
     app[HOUSE] = house
     app[_HOSTS] = Hosts(
@@ -58,7 +61,7 @@ def build_app(house: House) -> web.Application:
         bound=house.settings.http_host,
         further=house.settings.hosts,
     )
-    ops = [op for api in _apis() for op in api.ops]
+    ops = [op for api in apis or _apis() for op in api.ops]
     app.add_routes([web.route(op.method, op.path, serving(op)) for op in ops])
     for module in filter(find_spec, ROUTE_MODULES):
         app.add_routes(import_module(module).routes)

@@ -43,22 +43,25 @@ def check_json(raw: bytes) -> None:
 
 
 def _walk(document: object) -> None:
-    level = [document]
-    for _ in range(MAX_DEPTH + 1):
-        deeper: list[object] = []
+    level, depth = [document], 0
+    while level:
+        inner: list[object] = []
+        nests = False
         for value in level:
             if isinstance(value, str):
                 _check_text(value)
             elif isinstance(value, dict):
+                nests = True
                 for name in value:
                     _check_text(name)
-                deeper.extend(value.values())
+                inner.extend(value.values())
             elif isinstance(value, list):
-                deeper.extend(value)
-        if not deeper:
-            return
-        level = deeper
-    _too_deep()
+                nests = True
+                inner.extend(value)
+        depth += nests
+        if depth > MAX_DEPTH:
+            _too_deep()
+        level = inner
 
 
 def _check_text(text: str) -> None:

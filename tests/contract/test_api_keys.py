@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from kentongan.access import Role
-from tests.fakes.house import Client, Headers
+from ledger import audit
+from ledger.engine import Ledger
+from service.access import FAILURES_PER_MINUTE
+from tests.fakes.house import KEYRING, Client, Headers, key_of
 
 OFFICER = {"name": "Duty officer", "role": "officer", "modes": ["actual", "exercise"]}
 
@@ -39,3 +42,148 @@ async def test_new_key_opens_the_door_and_is_never_shown_again(
     assert itself["modes"] == ["actual", "exercise"]
     assert key["key"] not in told
     assert key["key"].startswith(key["prefix"])
+
+
+async def test_list_pages_through_all_keys_once(client: Client, admin: Headers) -> None:
+    for number in range(4):
+        await made(client, admin, name=f"key {number}")
+
+    names: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        async with client.get(f"/v1/keys?limit=2&cursor={cursor}", headers=admin) as answer:
+            page = await answer.json()
+        names += [key["name"] for key in page["keys"]]
+        cursor = page["next"]
+
+    assert names == ["a test's admin", *(f"key {number}" for number in range(4))]
+
+
+async def test_revoked_key_is_refused_like_one_that_never_was(
+    client: Client, admin: Headers
+) -> None:
+    key = await made(client, admin)
+    assert await status(client, "/v1/keys/self", bearer(key)) == 200
+
+    async with client.delete(f"/v1/keys/{key['id']}", headers=admin) as answer:
+        assert answer.status == 204
+    async with client.get("/v1/keys/self", headers=bearer(key)) as answer:
+        revoked = await answer.text()
+    never = {"Authorization": f"Bearer ktg_AAAAAAAA_{'A' * 43}"}
+    async with client.get("/v1/keys/self", headers=never) as unknown:
+        assert unknown.status == answer.status == 401
+        assert await unknown.text() == revoked
+        assert unknown.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_rotated_key_works_beside_the_new_one_for_the_overlap(
+    client: Client, admin: Headers
+) -> None:
+    old = await made(client, admin, role="officer")
+
+    async with client.post(
+        f"/v1/keys/{old['id']}/rotate", json={"overlap_seconds": 3600}, headers=admin
+    ) as answer:
+        new = await answer.json()
+
+    assert answer.status == 201
+    assert new["replaces"] == old["id"]
+    assert (new["role"], new["modes"]) == (old["role"], old["modes"])
+    assert await status(client, "/v1/keys/self", bearer(old)) == 200
+    assert await status(client, "/v1/keys/self", bearer(new)) == 200
+
+
+async def test_rotation_without_overlap_closes_the_old_key_at_once(
+    client: Client, admin: Headers
+) -> None:
+    old = await made(client, admin)
+
+    async with client.post(
+        f"/v1/keys/{old['id']}/rotate", json={"overlap_seconds": 0}, headers=admin
+    ) as answer:
+        new = await answer.json()
+    async with client.post(
+        f"/v1/keys/{old['id']}/rotate", json={"overlap_seconds": 0}, headers=admin
+    ) as again:
+        assert again.status == 409
+
+    assert await status(client, "/v1/keys/self", bearer(old)) == 401
+    assert await status(client, "/v1/keys/self", bearer(new)) == 200
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+async def test_only_an_admin_sees_or_makes_keys(
+    client: Client, request: pytest.FixtureRequest, role: Role
+) -> None:
+    headers = await key_of(request.getfixturevalue("ledger"), role, groups=("north",))
+
+    async with client.post("/v1/keys", json=OFFICER, headers=headers) as answer:
+        assert answer.status == 403
+    assert await status(client, "/v1/keys", headers) == 403
+    assert await status(client, "/v1/keys/self", headers) == 200
+
+
+async def test_integration_is_bounded_and_nobody_else_is(client: Client, admin: Headers) -> None:
+    unbounded = OFFICER | {"role": "integration"}
+    bounded = OFFICER | {"groups": ["north"]}
+
+    for body in (unbounded, bounded):
+        async with client.post("/v1/keys", json=body, headers=admin) as answer:
+            told = await answer.json()
+        assert answer.status == 422
+        assert "ceilings" in told["errors"][0]["fix"] or "people" in told["errors"][0]["fix"]
+
+    key = await made(
+        client, admin, role="integration", groups=["north"], people_per_alert=5, people_per_hour=9
+    )
+    assert key["groups"] == ["north"]
+
+
+async def test_expiry_in_the_past_is_refused(client: Client, admin: Headers) -> None:
+    body = OFFICER | {"expires_at": "2020-01-01T00:00:00Z"}
+
+    async with client.post("/v1/keys", json=body, headers=admin) as answer:
+        assert answer.status == 422
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["", "Bearer", "Bearer x", "Basic YTpi", "bearer ktg_", "Bearer ktg_AAAAAAAA_short",
+     "Bearer é", "ktg_AAAAAAAA_" + "A" * 43],
+)  # fmt: skip
+async def test_anything_but_a_good_key_is_unauthorised(client: Client, sent: str) -> None:
+    assert await status(client, "/v1/keys/self", {"Authorization": sent}) == 401
+
+
+async def test_guessing_is_slowed_down_and_hinders_nobody_else(
+    client: Client, admin: Headers
+) -> None:
+    guesses = [f"ktg_{number:08d}_{'A' * 43}" for number in range(FAILURES_PER_MINUTE + 1)]
+    assert await status(client, "/v1/keys/self", admin) == 200
+
+    seen = [
+        await status(client, "/v1/keys/self", {"Authorization": f"Bearer {guess}"})
+        for guess in guesses
+    ]
+    async with client.get(
+        "/v1/keys/self", headers={"Authorization": f"Bearer {guesses[0]}"}
+    ) as answer:
+        wait = int(answer.headers["Retry-After"])
+
+    assert seen == [401] * FAILURES_PER_MINUTE + [429]
+    assert 1 <= wait <= 60
+    assert await status(client, "/v1/keys/self", admin) == 200
+
+
+async def test_deeds_are_audited_without_the_secret(
+    client: Client, admin: Headers, ledger: Ledger
+) -> None:
+    key = await made(client, admin)
+    async with client.delete(f"/v1/keys/{key['id']}", headers=admin) as answer:
+        assert answer.status == 204
+
+    await audit.chain_all(ledger, KEYRING)
+    verdict = await audit.verify(ledger, KEYRING)
+
+    assert verdict.is_sound
+    assert verdict.links == 2

@@ -18,12 +18,26 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledgers]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def ledger(
+async def url(
     request: pytest.FixtureRequest, ledgers: Ledgers, tmp_path: Path
-) -> AsyncIterator[Ledger]:
-    """An empty ledger with the present schema."""
-    url = await ledgers.fresh(request.param, tmp_path)
+) -> AsyncIterator[str]:
+    """An empty database with the present schema."""
+    fresh = await ledgers.fresh(request.param, tmp_path)
+    yield fresh
+    await ledgers.drop(fresh)
+
+
+@pytest.fixture
+async def ledger(url: str) -> AsyncIterator[Ledger]:
+    """An empty ledger."""
     opened = Ledger.open(url, patience=SERVICE_PATIENCE)
     yield opened
     await opened.close()
-    await ledgers.drop(url)
+
+
+@pytest.fixture
+async def later(url: str) -> AsyncIterator[Ledger]:
+    """The same ledger, two days later."""
+    opened = Ledger.open(url, patience=SERVICE_PATIENCE, clock_offset=2 * 86_400)
+    yield opened
+    await opened.close()
