@@ -1,0 +1,1 @@
+"""The simulated carriers, tried over real sockets."""
