@@ -9,9 +9,12 @@ from uvloop import new_event_loop
 from cli.errors import Exit
 
 
-def until_stopped(work: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> Exit:
+def until_stopped(
+    work: Callable[[asyncio.Event], Coroutine[None, None, None]],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = new_event_loop,
+) -> Exit:
     """Run `work(stop)`; SIGTERM or SIGINT sets `stop`, a second one cancels the work."""
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(_run(work))
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Mapping
-from importlib import import_module
 
 from cli.configured import configured, needed
 from cli.errors import Exit
@@ -13,5 +12,8 @@ def worker(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     """Run a worker until stopped."""
     run = configured(environ)
     needed(run, "redis_url", "secret_key", "public_url")
-    workers = import_module("workers.main")
-    return until_stopped(lambda stop: workers.run(run.settings, run.environ, stop=stop))
+    from workers import loop, main  # noqa: PLC0415 - a help text should not wait for twilio
+
+    return until_stopped(
+        lambda stop: main.run(run.settings, run.environ, stop=stop), loop.waking_loop
+    )

@@ -4,11 +4,12 @@ A plug-in imports `kentongan.*` and nothing else of ours.
 """
 
 from abc import ABC, abstractmethod
+from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic_settings import BaseSettings
 
@@ -68,7 +69,28 @@ class Callback:
 
     def first(self, name: str, default: str = "") -> str:
         """Return the first form value called `name`."""
-        return self.form.get(name, (default,))[0]
+        return next(iter(self.form.get(name, ())), default)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is kept of it: all but the headers, which carry the signature."""
+        return {
+            "kind": self.kind,
+            "url": self.url,
+            "query": dict(self.query),
+            "form": {name: list(values) for name, values in self.form.items()},
+            "body": b64encode(self.body).decode(),
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """Read what `to_json` kept."""
+        return cls(
+            kind=kept["kind"],
+            url=kept["url"],
+            query=kept["query"],
+            form={name: tuple(values) for name, values in kept["form"].items()},
+            body=b64decode(kept["body"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,10 @@
 """What a channel may know of the place it runs in."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from kentongan.keyring import Keyring
+from kentongan.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,17 @@ class Deployment:
     region: str
     countries: frozenset[str]
     keyring: Keyring
+
+    @classmethod
+    def of(cls, settings: Settings, keyring: Keyring) -> Self:
+        return cls(
+            organisation=settings.organisation,
+            public_url=settings.public_url,
+            locale=settings.default_locale,
+            region=settings.default_region,
+            countries=frozenset(settings.countries),
+            keyring=keyring,
+        )
 
     def callback_url(self, channel: str, kind: str) -> str:
         """Return where a provider reports: `…/callbacks/<channel>/<kind>`."""

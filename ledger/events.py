@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kentongan.ids import AttemptRef, new_id
+from kentongan.ids import AttemptRef, DeliveryId, new_id
 from ledger.dialect import db_now, is_postgresql, update_many
 from ledger.schema import provider_events
 
@@ -19,6 +19,7 @@ class Event:
     id: str
     channel: str
     kind: str
+    attempt: AttemptRef | None
     payload: Mapping[str, Any]
 
 
@@ -62,10 +63,24 @@ async def unjoined(db: AsyncConnection, limit: int) -> list[Event]:
     )
     if is_postgresql(db):
         query = query.with_for_update(skip_locked=True)
-    return [
-        Event(id=row.id, channel=row.channel, kind=row.kind, payload=row.payload)
-        for row in await db.execute(query)
-    ]
+    return [_event_of(row) for row in await db.execute(query)]
+
+
+def _event_of(row: Row[Any]) -> Event:
+    return Event(
+        id=row.id,
+        channel=row.channel,
+        kind=row.kind,
+        attempt=AttemptRef(DeliveryId(row.delivery_id), row.no) if row.no else None,
+        payload=row.payload,
+    )
+
+
+async def any_unjoined(db: AsyncConnection) -> bool:
+    found = await db.execute(
+        select(provider_events.c.id).where(provider_events.c.joined_at.is_(None)).limit(1)
+    )
+    return found.first() is not None
 
 
 async def mark(db: AsyncConnection, verdicts: Mapping[str, str], now: int) -> None:

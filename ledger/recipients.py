@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, exists, select, tuple_, update
+from sqlalchemy import Row, Select, bindparam, delete, exists, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +12,7 @@ from kentongan.clock import Micros
 from kentongan.ids import GroupId, PointId, RecipientId, new_id
 from kentongan.recipient import ContactPoint, Draft, Recipient
 from kentongan.search import prefix_range, searchable
-from ledger.dialect import insert_many, is_postgresql, update_many
+from ledger.dialect import insert_many, is_postgresql
 from ledger.schema_people import contact_points, group_members, groups, recipients
 
 #: Where a page of the list ended: the searchable name and the id of its last.
@@ -37,12 +37,19 @@ async def add(db: AsyncConnection, drafts: Sequence[Draft], now: int) -> None:
 async def save(db: AsyncConnection, drafts: Sequence[Draft], now: int) -> None:
     """Make people as their drafts want them. Contact points that stay keep their id and state.
 
-    Whoever was deleted meanwhile is left alone. Raises `ExternalIdTakenError`.
+    Whoever is deleted is left alone. Raises `ExternalIdTakenError`.
     """
-    rows = [_row(draft) | {"updated_at": now} for draft in drafts]
-    saving = update_many(db, recipients, rows, keys=("id",), guard="recipients.deleted_at IS NULL")
-    saved = {key for (key,) in await _guarded(saving)}
-    living = [draft for draft in drafts if draft.id in saved]
+    there = await several(db, [draft.id for draft in drafts], lock=True)
+    living = [draft for draft in drafts if draft.id in there]
+    rows = [{f"new_{key}": value for key, value in _row(draft).items()} for draft in living]
+    if not rows:
+        return
+    # One prepared statement, sent with all rows at once on either engine.
+    saving = update(recipients).where(recipients.c.id == bindparam("new_id"))
+    columns: dict[str, Any] = {
+        key: bindparam(f"new_{key}") for key in _row(living[0]) if key != "id"
+    }
+    await _guarded(db.execute(saving.values(columns | {"updated_at": now}), rows))
     await _save_points(db, living)
     await _save_groups(db, living)
 
@@ -97,11 +104,13 @@ async def _save_points(db: AsyncConnection, drafts: Sequence[Draft]) -> None:
         await db.execute(delete(contact_points).where(contact_points.c.id.in_(gone)))
     await insert_many(db, contact_points, [row for key, row in wanted.items() if key not in there])
     moved = [
-        {"id": there[key].id, "rank": row["rank"]}
+        {"point": there[key].id, "place": row["rank"]}
         for key, row in wanted.items()
         if key in there and there[key].rank != row["rank"]
     ]
-    await update_many(db, contact_points, moved, keys=("id",))
+    if moved:
+        placing = update(contact_points).where(contact_points.c.id == bindparam("point"))
+        await db.execute(placing.values(rank=bindparam("place")), moved)
 
 
 async def _save_groups(db: AsyncConnection, drafts: Sequence[Draft]) -> None:

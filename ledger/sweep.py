@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kentongan.alert import Control, Lane
+from kentongan.alert import Control, Lane, Mode
 from kentongan.clock import seconds
 from kentongan.delivery import Work
 from kentongan.expansion import Stage
@@ -25,7 +25,9 @@ class OpenAlert:
     """An alert for which something may be left to do."""
 
     id: str
+    mode: Mode
     lane: Lane
+    corrects: str | None
     channels: tuple[str, ...]
     expanded: bool
     control: Control
@@ -38,7 +40,9 @@ async def open_alerts(db: AsyncConnection) -> list[OpenAlert]:
     rows = await db.execute(
         select(
             alerts.c.id,
+            alerts.c.mode,
             alerts.c.lane,
+            alerts.c.corrects,
             alerts.c.channels,
             alerts.c.control,
             alert_progress.c.stage,
@@ -53,7 +57,9 @@ async def open_alerts(db: AsyncConnection) -> list[OpenAlert]:
     return [
         OpenAlert(
             id=row.id,
+            mode=Mode(row.mode),
             lane=Lane(row.lane),
+            corrects=row.corrects,
             channels=tuple(row.channels),
             expanded=row.stage == Stage.DONE,
             control=Control(row.control),

@@ -86,7 +86,7 @@ class Open:
     address: str
     locale: str
     opened_at: Micros
-    outcome: str
+    is_unknown: bool  # and not resolved; else it was handed over, and its receipts are waited for
     worker_died: bool
     asks: int
     tries: int
@@ -139,7 +139,7 @@ def _open_of(row: Any) -> Open:
         address=row.address,
         locale=row.locale,
         opened_at=Micros(row.opened_at),
-        outcome=row.outcome,
+        is_unknown=row.outcome == "unknown" and row.resolution is None,
         worker_died=row.reason == Reason.WORKER_DIED,
         asks=row.asks,
         tries=row.tries,
@@ -191,6 +191,7 @@ class Decided:
     due_in: float = 0
     may_repeat: bool = True
     ask_in: float | None = None
+    unanswered: bool = False  # this time does not count as asked
 
 
 async def write_decisions(db: AsyncConnection, decided: Sequence[Decided]) -> None:
@@ -294,6 +295,16 @@ async def _ask_again(db: AsyncConnection, waiting: Sequence[Decided], now: int) 
         ],
         keys=("delivery_id", "no"),
     )
+    for d in waiting:
+        if d.unanswered:
+            await db.execute(
+                update(attempts)
+                .where(
+                    attempts.c.delivery_id == d.attempt.delivery_id,
+                    attempts.c.no == d.attempt.no,
+                )
+                .values(asks=attempts.c.asks - 1)
+            )
 
 
 async def _charge(db: AsyncConnection, charged: Sequence[Decided]) -> None:

@@ -1,0 +1,149 @@
+"""Counts what became of an alert, in one statement, so that its sums agree with one another."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sqlalchemy import Select, Text, cast, func, literal, literal_column, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kentongan.delivery import Cause, PersonState, State
+from ledger.schema import (
+    PERSON_RANK,
+    alert_people,
+    alert_progress,
+    deliveries,
+    delivery_people,
+    person_rank_sql,
+)
+
+#: A count may take a tenth of the time: the next one not before so many times its own duration.
+REST = 10
+
+_STATE_OF_RANK = {rank: state for state, rank in PERSON_RANK.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Deliveries by channel and state, people by their best state, and why some have no delivery.
+
+    All come from one look, so people add up to the people there are, and deliveries likewise.
+    """
+
+    channels: Mapping[str, Mapping[State, int]]
+    people: Mapping[PersonState, int]
+    causes: Mapping[Cause, int]
+
+    @property
+    def total_people(self) -> int:
+        return sum(self.people.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "channels": {name: dict(states) for name, states in self.channels.items()},
+            "people": dict(self.people),
+            "causes": dict(self.causes),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        return cls(
+            channels={
+                name: {State(state): n for state, n in states.items()}
+                for name, states in body["channels"].items()
+            },
+            people={PersonState(state): n for state, n in body["people"].items()},
+            causes={Cause(cause): n for cause, n in body["causes"].items()},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """A count, when it was made and what it cost; epoch and span in microseconds."""
+
+    counts: Counts
+    at: int
+    took: int
+
+    def is_good(self, now: int) -> bool:
+        """Tell whether it is too early for another."""
+        return now < self.at + REST * self.took
+
+
+async def count(db: AsyncConnection, alert_id: str, *, waiting_shows: State) -> Counts:
+    """Count from the rows themselves.
+
+    `waiting_shows` is what a waiting delivery is by now: a stopped or expired alert's count as
+    stopped or expired at once, though their rows follow in pages.
+    """
+    told = await db.execute(
+        union_all(_deliveries(alert_id), _people(alert_id, waiting_shows)),
+    )
+    channels: dict[str, Counter[State]] = defaultdict(Counter)
+    people: Counter[PersonState] = Counter()
+    causes: Counter[Cause] = Counter()
+    for row in told:
+        if row.of == "delivery":
+            state = State(row.what)
+            channels[row.among][waiting_shows if state is State.WAITING else state] += row.n
+            continue
+        people[_STATE_OF_RANK[int(row.what)]] += row.n
+        if row.among:
+            causes[Cause(row.among)] += row.n
+    return Counts(channels=channels, people=people, causes=causes)
+
+
+def _deliveries(alert_id: str) -> Select[Any]:
+    return (
+        select(
+            literal("delivery").label("of"),
+            deliveries.c.channel.label("among"),
+            deliveries.c.state.label("what"),
+            func.count().label("n"),
+        )
+        .where(deliveries.c.alert_id == alert_id)
+        .group_by(deliveries.c.channel, deliveries.c.state)
+    )
+
+
+def _people(alert_id: str, waiting_shows: State) -> Select[Any]:
+    best = (
+        select(
+            alert_people.c.id,
+            func.coalesce(alert_people.c.cause, "").label("cause"),
+            best_rank(waiting_shows).label("rank"),
+        )
+        .select_from(
+            alert_people.outerjoin(
+                delivery_people, delivery_people.c.person_id == alert_people.c.id
+            ).outerjoin(deliveries, deliveries.c.id == delivery_people.c.delivery_id)
+        )
+        .where(alert_people.c.alert_id == alert_id)
+        .group_by(alert_people.c.id, alert_people.c.cause)
+        .subquery()
+    )
+    return select(literal("person"), best.c.cause, cast(best.c.rank, Text), func.count()).group_by(
+        best.c.cause, best.c.rank
+    )
+
+
+def best_rank(waiting_shows: State) -> Any:
+    """Return SQL for the rank of the best of joined deliveries, that of no delivery if none."""
+    shown = "deliveries.state"
+    if waiting_shows is not State.WAITING:
+        shown = f"replace({shown}, '{State.WAITING}', '{waiting_shows}')"
+    none = PERSON_RANK[PersonState.NO_CONTACT_POINT]
+    return func.coalesce(func.max(literal_column(person_rank_sql(shown))), none)
+
+
+async def keep(db: AsyncConnection, alert_id: str, counted: Counted) -> None:
+    """Keep a count for all who look; an older one never replaces a newer."""
+    await db.execute(
+        update(alert_progress)
+        .where(
+            alert_progress.c.alert_id == alert_id,
+            func.coalesce(alert_progress.c.counted_at, 0) <= counted.at,
+        )
+        .values(counts=counted.counts.to_json(), counted_at=counted.at, counted_in=counted.took)
+    )

@@ -1,0 +1,170 @@
+"""Deliveries for people to look at: pages of them, and one of them whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Select, false, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from kentongan.delivery import State
+from kentongan.ids import AlertId, DeliveryId, PersonId, RecipientId
+from kentongan.receipt import KIND_OF_RANK, ReceiptKind
+from kentongan.search import prefix_range, searchable
+from ledger.schema import alert_people, deliveries, delivery_people
+from ledger.schema_people import recipients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One whom a delivery is for; a shared contact point has several."""
+
+    person_id: PersonId
+    recipient_id: RecipientId | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A delivery as it stands. Times in epoch microseconds."""
+
+    id: DeliveryId
+    alert_id: AlertId
+    channel: str
+    address: str
+    locale: str
+    state: State
+    receipt: ReceiptKind
+    response: str | None
+    reason: str | None
+    attempts: int
+    units: int
+    due_at: int | None
+    settled_at: int | None
+    people: tuple[Told, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which deliveries of an alert; what is empty asks for nothing.
+
+    `prefix` begins somebody's name in any spelling, or an address where `by_address`: who may not
+    see addresses must not find them out letter by letter either.
+    """
+
+    states: Sequence[State] = ()
+    channels: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    recipient: str | None = None
+    prefix: str = ""
+    by_address: bool = False
+    waiting_shows: State = field(default=State.WAITING)
+
+
+async def page(
+    db: AsyncConnection, alert_id: str, which: Filter, *, after: str = "", limit: int
+) -> list[Shown]:
+    """Return deliveries in the order of their making, behind the id `after`."""
+    query = (
+        select(deliveries)
+        .where(deliveries.c.alert_id == alert_id, deliveries.c.id > after)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    rows = (await db.execute(_filtered(query, alert_id, which))).all()
+    people = await _people(db, [row.id for row in rows])
+    return [_shown(row, people.get(row.id, ()), which.waiting_shows) for row in rows]
+
+
+async def get(db: AsyncConnection, delivery_id: str) -> Shown | None:
+    """Return a delivery as its row says; what waits may be over by now (`Overview`)."""
+    row = (await db.execute(select(deliveries).where(deliveries.c.id == delivery_id))).one_or_none()
+    if row is None:
+        return None
+    people = await _people(db, [row.id])
+    return _shown(row, people.get(row.id, ()), State.WAITING)
+
+
+def _filtered(query: Select[Any], alert_id: str, which: Filter) -> Select[Any]:
+    if which.states:
+        query = query.where(deliveries.c.state.in_(raw_states(which.states, which.waiting_shows)))
+    if which.channels:
+        query = query.where(deliveries.c.channel.in_(which.channels))
+    if which.reasons:
+        query = query.where(deliveries.c.reason.in_(which.reasons))
+    if which.recipient is not None:
+        query = query.where(_for(alert_id, alert_people.c.recipient_id == which.recipient))
+    if which.prefix:
+        query = query.where(_begins(alert_id, which))
+    return query
+
+
+def raw_states(wanted: Sequence[State], waiting_shows: State) -> list[State]:
+    """Return what stands in the rows of those that show a state of `wanted`."""
+    raw = set(wanted) - {State.WAITING}
+    return sorted(raw | {State.WAITING} if waiting_shows in wanted else raw)
+
+
+def _for(alert_id: str, whom: ColumnElement[bool]) -> ColumnElement[bool]:
+    theirs = (
+        select(delivery_people.c.delivery_id)
+        .join(alert_people, alert_people.c.id == delivery_people.c.person_id)
+        .where(alert_people.c.alert_id == alert_id, whom)
+    )
+    return deliveries.c.id.in_(theirs)
+
+
+def _begins(alert_id: str, which: Filter) -> ColumnElement[bool]:
+    by_name: ColumnElement[bool] = false()
+    if name := searchable(which.prefix):
+        by_name = _for(alert_id, alert_people.c.recipient_id.in_(named(name)))
+    if not which.by_address:
+        return by_name
+    return or_(by_name, deliveries.c.address.between(*prefix_range(which.prefix.strip())))
+
+
+def named(prefix: str) -> Select[tuple[str]]:
+    """Return the query for recipients, also deleted ones, whose searchable name begins so."""
+    return select(recipients.c.id).where(recipients.c.search.between(*prefix_range(prefix)))
+
+
+async def _people(db: AsyncConnection, ids: Sequence[str]) -> Mapping[str, tuple[Told, ...]]:
+    if not ids:
+        return {}
+    rows = await db.execute(
+        select(
+            delivery_people.c.delivery_id,
+            alert_people.c.id,
+            alert_people.c.recipient_id,
+            alert_people.c.name,
+        )
+        .join(alert_people, alert_people.c.id == delivery_people.c.person_id)
+        .where(delivery_people.c.delivery_id.in_(ids))
+        .order_by(alert_people.c.id)
+    )
+    found: dict[str, tuple[Told, ...]] = {}
+    for row in rows:
+        told = Told(person_id=row.id, recipient_id=row.recipient_id, name=row.name)
+        found[row.delivery_id] = (*found.get(row.delivery_id, ()), told)
+    return found
+
+
+def _shown(row: Any, people: tuple[Told, ...], waiting_shows: State) -> Shown:
+    state = State(row.state)
+    return Shown(
+        id=DeliveryId(row.id),
+        alert_id=AlertId(row.alert_id),
+        channel=row.channel,
+        address=row.address,
+        locale=row.locale,
+        state=waiting_shows if state is State.WAITING else state,
+        receipt=KIND_OF_RANK[row.receipt],
+        response=row.response,
+        reason=row.reason,
+        attempts=row.attempts,
+        units=row.units,
+        due_at=row.due_at,
+        settled_at=row.settled_at,
+        people=people,
+    )

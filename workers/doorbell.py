@@ -1,0 +1,108 @@
+"""arq's Worker, made to listen: it polls at once when the bell rings, else by the clock.
+
+arq polls each half second by default, which an evacuation would wait for. It also ends when Redis
+closes; `workers.hands` starts it again.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from arq.connections import ArqRedis
+from arq.worker import Worker, func
+from redis.asyncio.client import PubSub
+from typing_extensions import override
+
+from kentongan.alert import Lane
+from workers.queue import bell_name, queue_name
+from workers.wire import pack, unpack
+
+log = logging.getLogger(__name__)
+
+#: Seconds between polls when no bell rings.
+POLL_EVERY = 0.5
+#: A job that runs longer is cancelled; it then hands back what it had not begun. Longer than the
+#: longest send (45 s) and its settle.
+JOB_TIMEOUT = 55
+
+
+class DoorbellWorker(Worker):
+    """One lane's worker over a Redis client of its own, which it closes."""
+
+    def __init__(
+        self,
+        redis: ArqRedis,
+        lane: Lane,
+        jobs: Mapping[str, Callable[..., Any]],
+        *,
+        slots: int,
+        context: dict[str, Any],
+    ) -> None:
+        super().__init__(
+            functions=[func(job, name=name) for name, job in jobs.items()],
+            queue_name=queue_name(lane),
+            redis_pool=redis,
+            max_jobs=slots,
+            job_timeout=JOB_TIMEOUT,
+            keep_result=0,
+            max_tries=1_000_000,  # attempts are counted in the ledger
+            poll_delay=POLL_EVERY,
+            health_check_interval=3600,
+            handle_signals=False,
+            log_results=False,
+            job_serializer=pack,
+            job_deserializer=unpack,
+            ctx=context,
+        )
+        self._lane = lane
+        self._rung = asyncio.Event()
+
+    @override
+    async def main(self) -> None:
+        self.ctx["redis"] = self.pool
+        listener = self.pool.pubsub()
+        await listener.subscribe(bell_name(self._lane))
+        hearing = asyncio.create_task(self._hear(listener))
+        try:
+            while True:
+                self._rung.clear()
+                await self._poll_iteration()
+                if hearing.done():
+                    hearing.result()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._rung.wait(), POLL_EVERY)
+        finally:
+            hearing.cancel()
+            with contextlib.suppress(Exception):
+                await listener.aclose()
+
+    async def _hear(self, listener: PubSub) -> None:
+        """Poll for what was handed in; a bell carries the seconds until its job is due."""
+        loop = asyncio.get_running_loop()
+        while True:
+            heard = await listener.get_message(ignore_subscribe_messages=True, timeout=1.0)
+            if heard is None:
+                continue
+            after = float(heard["data"])
+            if after <= 0:
+                self._rung.set()
+            else:
+                loop.call_later(after, self._rung.set)
+
+    @override
+    def _release_sem_dec_counter_on_complete(self) -> None:
+        """A slot came free: whoever waited in the queue need not wait for the clock."""
+        super()._release_sem_dec_counter_on_complete()
+        self._rung.set()
+
+    async def finish(self, grace: float) -> None:
+        """Take no more jobs, give those that run `grace` seconds, cancel the rest."""
+        self.allow_pick_jobs = False
+        running = list(self.tasks.values())
+        if running:
+            await asyncio.wait(running, timeout=grace)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

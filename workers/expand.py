@@ -1,0 +1,104 @@
+"""The job that turns an audience into people and deliveries, page by page."""
+
+import logging
+from time import monotonic
+
+from kentongan.alert import Alert, Control
+from kentongan.expansion import Stage, expand, next_stage
+from ledger import alerts, audiences, expansion, leases
+from ledger.engine import Db
+from ledger.expansion import PageRunTwiceError, Progress
+from workers.queue import QUEUE_AWAY
+from workers.runtime import JobContext, Runtime, Showing
+from workers.turn import width_for
+
+log = logging.getLogger(__name__)
+
+#: People a page: on SQLite a page holds the write lock under 20 ms.
+PAGE = 250
+#: Seconds between two looks at whether a stopped original still has an attempt open.
+_LOOK_AGAIN = 0.25
+#: Seconds after which a job gives way to others and rings itself.
+_GIVE_WAY = 5.0
+
+
+async def expand_alert(ctx: JobContext, alert_id: str) -> None:
+    """Expand one alert. Safe to run twice, and by two workers: its cursor moves once a page."""
+    run = ctx["runtime"]
+    wait = await expand_some(run, alert_id)
+    if wait is not None:
+        await run.queue.ring_alert(alert_id, ctx["lane"], wait)
+
+
+async def expand_some(run: Runtime, alert_id: str) -> float | None:
+    """Write pages for a while; return seconds until it is worth going on, None at the end."""
+    showing = await run.showing(alert_id)
+    until = monotonic() + _GIVE_WAY
+    while monotonic() < until:
+        async with run.ledger.read() as db:
+            was = await expansion.progress(db, alert_id)
+            alert = await alerts.get(db, alert_id)
+            if was is None or alert is None or was.stage is Stage.DONE:
+                return None
+            if alert.control is Control.STOPPED:
+                return None
+            if not was.due and not await _may_start_early(db, alert):
+                return _LOOK_AGAIN if alert.corrects else None
+        try:
+            await _write_page(run, showing, was)
+        except PageRunTwiceError:
+            log.info("page was written by another", extra={"alert": alert_id})
+            return None
+        await _ring_turns(run, showing)
+    return 0
+
+
+async def _may_start_early(db: Db, alert: Alert) -> bool:
+    """A correction waits for the attempts that its stopped original still has open."""
+    return alert.corrects is not None and await expansion.is_original_quiet(db, alert.corrects)
+
+
+async def _write_page(run: Runtime, showing: Showing, was: Progress) -> None:
+    alert = showing.alert
+    async with run.ledger.read() as db:
+        members, cursor = await audiences.members(db, alert, was.stage, was.cursor, PAGE)
+        points = sorted({point for member in members for point in member.points})
+        known = await expansion.known(db, alert.id, points) if points else {}
+        barred = await expansion.barred(db, points) if points else set()
+    page = expand(
+        members,
+        alert,
+        fallback_locale=run.deployment.locale,
+        units=_units(run, showing),
+        suppressed=barred,
+        known=known,
+    )
+    stage = was.stage if cursor else next_stage(was.stage)
+    async with run.ledger.bulk() as db:
+        await expansion.write_page(db, alert.id, was=was, page=page, stage=stage, cursor=cursor)
+
+
+def _units(run: Runtime, showing: Showing) -> dict[tuple[str, str], int]:
+    """Return the pace that a message takes, by channel and locale."""
+    found: dict[tuple[str, str], int] = {}
+    for name in showing.alert.channels:
+        channel = run.channel(showing.alert.mode, name)
+        for locale in showing.alert.words:
+            # A channel that was taken out since: its deliveries wait, visible, until it is back.
+            found[name, locale] = showing.units(channel, locale) if channel else 1
+    return found
+
+
+async def _ring_turns(run: Runtime, showing: Showing) -> None:
+    """Ring for what the page added, before the next page is read."""
+    alert = showing.alert
+    async with run.ledger.read() as db:
+        workers = await leases.living(db)
+    try:
+        for name in alert.channels:
+            channel = run.channel(alert.mode, name)
+            if channel is not None:
+                width = width_for(channel.pace, workers)
+                await run.queue.ring_turn(alert.id, name, alert.lane, width)
+    except QUEUE_AWAY:
+        log.info("queue is away; the sweep will ring", extra={"alert": alert.id})

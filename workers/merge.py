@@ -1,0 +1,88 @@
+"""The job that joins what providers said to the attempts they said it of, in bulk."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kentongan.channel import Callback
+from kentongan.ids import AttemptRef
+from kentongan.receipt import Receipt, ReceiptKind
+from ledger import events, receipts, suppressions
+from ledger.engine import read_now
+from ledger.events import Event
+from ledger.receipts import EventReceipt
+from workers.runtime import JobContext, Runtime
+
+log = logging.getLogger(__name__)
+
+#: Events a transaction: on SQLite it holds the write lock under 20 ms.
+PAGE = 100
+#: Pages a job; then it gives way and rings itself.
+_PAGES = 20
+
+
+async def merge(ctx: JobContext) -> None:
+    """Join all events that wait."""
+    run, lane = ctx["runtime"], ctx["lane"]
+    await run.queue.begin_merge(lane)
+    if await merge_some(run):
+        await run.queue.ring_receipts(lane)
+
+
+async def merge_some(run: Runtime) -> bool:
+    """Join events page by page; True if more are left."""
+    for _ in range(_PAGES):
+        if await _merge_page(run) < PAGE:
+            return False
+    return True
+
+
+async def _merge_page(run: Runtime) -> int:
+    """Join one page; return how many events left the queue of those that wait."""
+    both = {**run.practising, **run.channels}
+    schedules = {name: channel.retry for name, channel in both.items()}
+    async with run.ledger.bulk() as db:
+        waiting = await events.unjoined(db, PAGE)
+        if not waiting:
+            return 0
+        found = [item for event in waiting for item in _read(run, event)]
+        joined = await receipts.join(db, found, schedules)
+        now = await read_now(db)
+        for channel, address in joined.opted_out:
+            await suppressions.suppress(
+                db, channel, address, reason="opted_out", made_by="provider", now=now
+            )
+    quarantined = joined.verdicts.get("quarantined", 0)
+    if quarantined:
+        log.warning("receipts fit no attempt", extra={"count": quarantined})
+    return sum(count for verdict, count in joined.verdicts.items() if verdict != "waits")
+
+
+def _read(run: Runtime, event: Event) -> Iterator[EventReceipt]:
+    """Read the receipts out of one event; an event without any still gets its verdict."""
+    found: list[Receipt | None] = [*_receipts_of(run, event)]
+    for receipt in found or [None]:
+        yield EventReceipt(event=event.id, channel=event.channel, receipt=receipt)
+
+
+def _receipts_of(run: Runtime, event: Event) -> Iterator[Receipt]:
+    if event.kind == "poll":
+        yield _polled(event.payload, event.attempt)
+        return
+    channel = run.channels.get(event.channel) or run.practising.get(event.channel)
+    if channel is None:
+        return
+    callback = Callback.from_json(event.payload)
+    yield from (report for report in channel.receipts(callback) if isinstance(report, Receipt))
+
+
+def _polled(payload: Mapping[str, Any], attempt: AttemptRef | None) -> Receipt:
+    return Receipt(
+        kind=ReceiptKind(payload["receipt"]),
+        attempt=attempt,
+        provider_id=payload["provider_id"],
+        reason=payload["reason"],
+        transient=payload["transient"],
+        word=payload["word"],
+        code=payload["code"],
+    )

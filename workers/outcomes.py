@@ -1,0 +1,120 @@
+"""What an outcome makes of a delivery: pure rules between a channel's answer and the ledger."""
+
+from typing import assert_never
+
+from channels import AnyChannel
+from kentongan.alert import Alert
+from kentongan.channel import Channel
+from kentongan.delivery import Work
+from kentongan.outcome import (
+    ACCOUNT_FAULTS,
+    Accepted,
+    Deferred,
+    NotBegun,
+    Outcome,
+    Reason,
+    Refused,
+    Unknown,
+)
+from kentongan.receipt import RANK, ReceiptKind
+from kentongan.settling import ASK_AFTER, POLL_AFTER
+from ledger.claims import Claimed
+from ledger.settle import Settled
+
+#: Seconds before a delivery is tried again that a fault of our account held up; the probe decides.
+_ACCOUNT_WAIT = 15.0
+
+_WORK_OF_NOT_BEGUN = {
+    Reason.SUPPRESSED: Work.SUPPRESSED,
+    Reason.EXPIRED: Work.EXPIRED,
+    Reason.STOPPED: Work.STOPPED,
+}
+
+
+def can_find(channel: AnyChannel) -> bool:
+    """Tell whether somebody can be asked about this channel's unknown attempts."""
+    return type(channel).find is not Channel.find
+
+
+def can_fetch(channel: AnyChannel) -> bool:
+    """Tell whether the provider can be asked for a message's latest receipt."""
+    return type(channel).fetch is not Channel.fetch
+
+
+def settled_of(alert: Alert, channel: AnyChannel, claimed: Claimed, outcome: Outcome) -> Settled:
+    """Return what to write down for an attempt."""
+    named = {"attempt": claimed.attempt, "alert_id": alert.id, "channel": channel.name}
+    match outcome:
+        case Accepted(provider_id, receipt):
+            return Settled(
+                **named,  # type: ignore[arg-type]  # mypy does not look into a dict
+                tries=claimed.tries,
+                charged=True,
+                outcome="accepted",
+                work=Work.SETTLED,
+                provider_id=provider_id,
+                receipt=RANK[receipt],
+                ask_in=_first_poll(channel, receipt, provider_id),
+            )
+        case Deferred():
+            return _deferred(named, channel, claimed, outcome)
+        case Refused(reason, detail):
+            return Settled(
+                **named,  # type: ignore[arg-type]
+                tries=claimed.tries,
+                charged=True,
+                outcome="refused",
+                work=Work.FAILED,
+                reason=reason,
+                detail=detail,
+            )
+        case Unknown(reason, detail, provider_id):
+            return Settled(
+                **named,  # type: ignore[arg-type]
+                tries=claimed.tries,
+                outcome="unknown",
+                work=Work.UNKNOWN,
+                reason=reason,
+                detail=detail,
+                provider_id=provider_id,
+                ask_in=ASK_AFTER[0].total_seconds(),
+            )
+        case NotBegun(reason):
+            return Settled(
+                **named,  # type: ignore[arg-type]
+                tries=claimed.tries,
+                outcome="not_begun",
+                work=_WORK_OF_NOT_BEGUN.get(reason, Work.PENDING),
+                reason=reason if reason in _WORK_OF_NOT_BEGUN else None,
+            )
+        case _:
+            assert_never(outcome)
+
+
+def _deferred(
+    named: dict[str, object], channel: AnyChannel, claimed: Claimed, outcome: Deferred
+) -> Settled:
+    tries = claimed.tries + int(outcome.counted)
+    # What is not charged still waits longer each time, by the number of attempts.
+    waits = tries if outcome.counted else min(claimed.attempt.no, len(channel.retry.waits))
+    wait = channel.retry.wait_before(waits, outcome.retry_after)
+    due_in = None if wait is None else wait.total_seconds()
+    if outcome.reason in ACCOUNT_FAULTS:
+        due_in = _ACCOUNT_WAIT
+    return Settled(
+        **named,  # type: ignore[arg-type]
+        tries=claimed.tries,
+        charged=outcome.counted,
+        outcome="deferred",
+        work=Work.FAILED if due_in is None else Work.RETRY_WAIT,
+        reason=outcome.reason,
+        detail=outcome.detail,
+        due_in=due_in,
+    )
+
+
+def _first_poll(channel: AnyChannel, receipt: ReceiptKind, provider_id: str | None) -> float | None:
+    final = RANK[receipt] >= RANK[ReceiptKind.FAILED]
+    if final or provider_id is None or not can_fetch(channel):
+        return None
+    return POLL_AFTER[0].total_seconds()

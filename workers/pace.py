@@ -1,0 +1,85 @@
+"""The pace of each sender, shared by all workers: one bucket in Redis, units taken n at a time."""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from kentongan.alert import Lane
+from kentongan.channel import Pace
+
+#: Seconds between two looks at an empty bucket.
+SHORTEST_WAIT = 0.05
+LONGEST_WAIT = 2.0
+
+#: A token bucket by Redis's own clock. A bucket that is not there starts empty: after a FLUSHALL we
+#: would otherwise send a second burst. Flash may overdraw it by one burst, at once; routine takes
+#: only what is there, and so pays the debt back. A negative wish gives units back.
+#: KEYS bucket; ARGV rate, burst, wanted, overdraft. Returns granted, milliseconds until the next.
+_TAKE = """
+local now = redis.call('TIME')
+local at = now[1] * 1000 + math.floor(now[2] / 1000)
+local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local wanted, overdraft = tonumber(ARGV[3]), tonumber(ARGV[4])
+local held = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local tokens = tonumber(held[1]) or 0
+local since = tonumber(held[2]) or at
+if at > since then tokens = math.min(burst, tokens + (at - since) * rate / 1000) else at = since end
+local granted = wanted
+if wanted > 0 then granted = math.max(0, math.min(wanted, math.floor(tokens + overdraft))) end
+tokens = math.min(burst, tokens - granted)
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', at)
+redis.call('PEXPIRE', KEYS[1], math.ceil(math.max(burst, burst - tokens) / rate * 1000) + 60000)
+local wait = 0
+if granted < wanted then wait = math.ceil((1 - tokens - overdraft) / rate * 1000) end
+return {granted, wait}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Units that may be sent now, and seconds until more may be asked for."""
+
+    units: int
+    wait: float
+
+
+class Paces:
+    """The buckets. Raises what Redis raises when it is away; the caller takes its share then."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._take = redis.register_script(_TAKE)
+
+    async def take(self, sender: str, pace: Pace, wanted: int, lane: Lane) -> Grant:
+        """Take at most `wanted` units (1 or more) of a sender's pace."""
+        overdraft = pace.burst if lane is Lane.FLASH else 0
+        granted, wait = await self._take(
+            keys=[f"pace:{{{sender}}}"],
+            args=[pace.units_per_second, pace.burst, wanted, overdraft],
+        )
+        return Grant(int(granted), min(max(int(wait) / 1000, SHORTEST_WAIT), LONGEST_WAIT))
+
+    async def give_back(self, sender: str, pace: Pace, units: int) -> None:
+        """Return units that were taken and not used."""
+        if units > 0:
+            await self._take(
+                keys=[f"pace:{{{sender}}}"],
+                args=[pace.units_per_second, pace.burst, -units, 0],
+            )
+
+
+class LocalPace:
+    """One worker's share of a pace while Redis is away: the rate divided by the living workers."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[float, float]] = {}
+
+    def take(self, sender: str, pace: Pace, wanted: int, *, workers: int, now: float) -> Grant:
+        """Take at most `wanted` units; `now` is a monotonic clock in seconds."""
+        rate = pace.units_per_second / max(workers, 1)
+        burst = max(1.0, pace.burst / max(workers, 1))
+        tokens, since = self._held.get(sender, (0.0, now))
+        tokens = min(burst, tokens + (now - since) * rate)
+        granted = max(0, min(wanted, int(tokens)))
+        self._held[sender] = (tokens - granted, now)
+        wait = (1 - (tokens - granted)) / rate
+        return Grant(granted, min(max(wait, SHORTEST_WAIT), LONGEST_WAIT))

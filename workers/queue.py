@@ -1,0 +1,129 @@
+"""The doorbell: jobs carry ids, the ledger carries the truth. A lost job is late, never lost.
+
+Work on an alert's channel goes in *turns*. A turn is the key `turn:{alert}:<channel>:<k>` holding a
+nonce: whoever rings sets it if it is not there, and only then hands in a job with that nonce. So
+however often somebody rings, at most `width` jobs of one channel of one alert exist.
+"""
+
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Self
+
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from kentongan.alert import Lane
+from workers.redis_url import open_redis
+
+#: Milliseconds that a turn's key lives: while it waits in the queue, and while it runs (renewed).
+QUEUED_LIFE = 20_000
+RUNNING_LIFE = 4_000
+
+#: What "Redis is away" looks like from the client.
+QUEUE_AWAY = (RedisError, OSError, TimeoutError)
+
+_SET_IF_MINE = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+_DELETE_IF_MINE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+def queue_name(lane: Lane) -> str:
+    return f"kentongan:queue:{lane}"
+
+
+def bell_name(lane: Lane) -> str:
+    return f"kentongan:bell:{lane}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One of the jobs that send an alert's channel; `k` counts them from 0."""
+
+    alert_id: str
+    channel: str
+    lane: Lane
+    k: int
+    nonce: str
+
+    @property
+    def key(self) -> str:
+        # The braces keep an alert's keys on one node, should a cluster ever be spoken to.
+        return f"turn:{{{self.alert_id}}}:{self.channel}:{self.k}"
+
+
+class Queue:
+    """Jobs in Redis, kept by arq, and a bell that wakes those who wait for them."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self.redis = redis
+        self._set_if_mine = redis.register_script(_SET_IF_MINE)
+        self._delete_if_mine = redis.register_script(_DELETE_IF_MINE)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Return the queue at `KENTONGAN_REDIS_URL`; it connects when it is first used."""
+        return cls(open_redis(url))
+
+    async def ring_alert(self, alert_id: str, lane: Lane, after: float = 0) -> None:
+        """Have an alert expanded, `after` seconds. Twice is harmless: its cursor moves once."""
+        await self._hand_in("expand", lane, after, alert_id)
+
+    async def ring_turn(self, alert_id: str, channel: str, lane: Lane, width: int = 1) -> int:
+        """Have an alert's channel sent, by at most `width` jobs; return how many were new."""
+        handed_in = 0
+        for k in range(width):
+            turn = Turn(alert_id=alert_id, channel=channel, lane=lane, k=k, nonce=token_hex(8))
+            if await self.redis.set(turn.key, turn.nonce, nx=True, px=QUEUED_LIFE):
+                await self._hand_in("turn", lane, 0, alert_id, channel, k, turn.nonce)
+                handed_in += 1
+        return handed_in
+
+    async def ring_again(self, turn: Turn, after: float) -> None:
+        """Hand a running turn in again at its own tail, under a fresh nonce and job id."""
+        fresh = token_hex(8)
+        life = QUEUED_LIFE + int(after * 1000)
+        if await self._set_if_mine(keys=[turn.key], args=[turn.nonce, fresh, life]):
+            await self._hand_in(
+                "turn", turn.lane, after, turn.alert_id, turn.channel, turn.k, fresh
+            )
+
+    async def take_turn(self, turn: Turn) -> bool:
+        """Begin, or keep, a turn. False: another holds it, and this job has to end.
+
+        A key that is missing (it expired, Redis was emptied) is taken again.
+        """
+        mine = self._set_if_mine
+        return bool(await mine(keys=[turn.key], args=[turn.nonce, turn.nonce, RUNNING_LIFE]))
+
+    async def end_turn(self, turn: Turn) -> None:
+        await self._delete_if_mine(keys=[turn.key], args=[turn.nonce])
+
+    async def begin_merge(self, lane: Lane) -> None:
+        """From here on a ring hands in a new job; this one may have read past its event."""
+        await self.redis.delete(f"merge:{lane}")
+
+    async def ring_receipts(self, lane: Lane) -> None:
+        """Have new provider events joined. One waiting job is enough for any number of them."""
+        if await self.redis.set(f"merge:{lane}", "1", nx=True, px=1_000):
+            await self._hand_in("merge", lane, 0)
+
+    async def _hand_in(self, job: str, lane: Lane, after: float, *ids: str | int) -> None:
+        # Always a fresh job id: arq turns away one that it still knows, even from inside that job.
+        await self.redis.enqueue_job(
+            job,
+            *ids,
+            _job_id=f"{job}:{token_hex(8)}",
+            _queue_name=queue_name(lane),
+            _defer_by=after or None,
+        )
+        await self.redis.publish(bell_name(lane), f"{after:.3f}")
+
+    async def close(self) -> None:
+        await self.redis.aclose()

@@ -1,0 +1,98 @@
+"""What a job may reach for. Built once when a worker starts, closed when it stops."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+from channels import AnyChannel
+from kentongan.alert import Alert, Lane, Mode
+from kentongan.deployment import Deployment
+from kentongan.settings import Settings
+from ledger import alerts
+from ledger.engine import Ledger
+from templates.wording import wording_of
+from workers.gate import Gatekeeper
+from workers.lease import Lease
+from workers.pace import LocalPace, Paces
+from workers.queue import Queue
+from workers.slots import Slots
+
+#: Alerts whose prepared messages are kept; an alert at work is asked for again and again.
+_KEPT = 64
+
+
+class UnknownAlertError(LookupError):
+    """A job names an alert that the ledger does not have: it was made for another ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """An alert, and its messages as each channel prepared them, by (channel, locale)."""
+
+    alert: Alert
+    prepared: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def message(self, channel: AnyChannel, locale: str) -> Any:
+        """Return the message in a locale; made at the first asking, the same for everyone."""
+        found = self.prepared.get((channel.name, locale))
+        if found is None:
+            found = channel.prepare(wording_of(self.alert, channel.name, locale))
+            self.prepared[channel.name, locale] = found
+        return found
+
+    def units(self, channel: AnyChannel, locale: str) -> int:
+        return channel.units(self.message(channel, locale))
+
+    def cost(self, channel: AnyChannel) -> int:
+        """Return the most units that a message takes in any locale made so far, at least 1."""
+        sizes = [
+            channel.units(made) for (name, _), made in self.prepared.items() if name == channel.name
+        ]
+        return max(sizes, default=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The parts, already put together. `practising` are the channels of mode `test`."""
+
+    ledger: Ledger
+    queue: Queue
+    channels: Mapping[str, AnyChannel]
+    practising: Mapping[str, AnyChannel]
+    deployment: Deployment
+    settings: Settings
+    lease: Lease
+    gatekeeper: Gatekeeper
+    paces: Paces
+    local_pace: LocalPace
+    slots: Mapping[Lane, Slots]
+    showings: OrderedDict[str, Showing] = field(default_factory=OrderedDict)
+    #: Tasks that nobody awaits; kept, since the loop itself holds them only weakly.
+    background: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def channel(self, mode: Mode, name: str) -> AnyChannel | None:
+        """Return the channel that carries `mode`; None where it is not configured."""
+        return (self.practising if mode is Mode.TEST else self.channels).get(name)
+
+    async def showing(self, alert_id: str) -> Showing:
+        """Return an alert with its messages. What was accepted never changes, so it is kept."""
+        found = self.showings.get(alert_id)
+        if found is None:
+            async with self.ledger.read() as db:
+                alert = await alerts.get(db, alert_id)
+            if alert is None:
+                raise UnknownAlertError(alert_id)
+            found = self.showings.setdefault(alert_id, Showing(alert))
+            if len(self.showings) > _KEPT:
+                self.showings.popitem(last=False)
+        self.showings.move_to_end(alert_id)
+        return found
+
+
+class JobContext(TypedDict):
+    """The dictionary that arq passes to every job."""
+
+    runtime: Runtime
+    lane: Lane

@@ -1,0 +1,118 @@
+"""Every worker, every two seconds: ring for what the ledger says is due, end what is over.
+
+Redis is only a doorbell. Should it be away, a sweep does the work itself instead of ringing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from kentongan.alert import Control, Lane
+from ledger import events, leases, sweep
+from ledger.sweep import OpenAlert
+from workers.expand import expand_some
+from workers.merge import merge_some
+from workers.queue import QUEUE_AWAY
+from workers.runtime import Runtime
+from workers.turn import send_some, width_for
+
+log = logging.getLogger(__name__)
+
+#: Deliveries that one statement ends; on SQLite it holds the write lock under 20 ms.
+_PAGE = 500
+#: Windows that are sent directly, one after the other, before a sweep looks again.
+_DIRECT_WINDOWS = 20
+
+Work = Callable[[], Coroutine[Any, Any, object]]
+
+
+class Sweep:
+    """What this worker looks after by itself."""
+
+    def __init__(self, run: Runtime) -> None:
+        self._run = run
+        #: What is being done directly, so that it is done once at a time in this worker.
+        self._directly: dict[str, asyncio.Task[object]] = {}
+
+    async def once(self) -> None:
+        """Look once. Raises `LedgerAwayError`."""
+        async with self._run.ledger.read() as db:
+            found = await sweep.open_alerts(db)
+            unjoined = await events.any_unjoined(db)
+            workers = await leases.living(db)
+        if unjoined:
+            await self._ring(
+                "merge",
+                lambda: self._run.queue.ring_receipts(Lane.ROUTINE),
+                lambda: merge_some(self._run),
+            )
+        running = [a for a in found if a.control is Control.ACTIVE and not a.expired]
+        for alert in running:
+            if not alert.expanded:
+                await self._ring_alert(alert)
+        async with self._run.ledger.read() as db:
+            due = await sweep.due_channels(db, running)
+        by_id = {alert.id: alert for alert in running}
+        for alert_id, channel in due:
+            await self._ring_turn(by_id[alert_id], channel, workers)
+        busy = {alert_id for alert_id, _ in due}
+        for alert in found:
+            if alert.id not in busy:
+                await self._end(alert)
+
+    async def _ring_alert(self, alert: OpenAlert) -> None:
+        # A correction is looked at before it is due: its original may be quiet already.
+        if alert.due or alert.corrects:
+            await self._ring(
+                f"expand:{alert.id}",
+                lambda: self._run.queue.ring_alert(alert.id, alert.lane),
+                lambda: expand_some(self._run, alert.id),
+            )
+
+    async def _ring_turn(self, alert: OpenAlert, channel: str, workers: int) -> None:
+        carrier = self._run.channel(alert.mode, channel)
+        width = width_for(carrier.pace, workers) if carrier else 1
+        await self._ring(
+            f"turn:{alert.id}:{channel}",
+            lambda: self._run.queue.ring_turn(alert.id, channel, alert.lane, width),
+            lambda: self._send_directly(alert.id, channel),
+        )
+
+    async def _send_directly(self, alert_id: str, channel: str) -> None:
+        for _ in range(_DIRECT_WINDOWS):
+            wait = await send_some(self._run, alert_id, channel)
+            if wait is None:
+                return
+            await asyncio.sleep(wait)
+
+    async def _ring(self, name: str, ring: Work, directly: Work) -> None:
+        try:
+            await ring()
+        except QUEUE_AWAY as error:
+            if name in self._directly:
+                return
+            log.info("queue is away; doing it directly", extra={"why": type(error).__name__})
+            task = asyncio.create_task(directly())
+            self._directly[name] = task
+            task.add_done_callback(lambda done: self._forget(name, done))
+
+    def _forget(self, name: str, done: "asyncio.Task[object]") -> None:
+        del self._directly[name]
+        if not done.cancelled() and done.exception() is not None:
+            log.warning("direct work failed", extra={"why": type(done.exception()).__name__})
+
+    async def _end(self, alert: OpenAlert) -> None:
+        """End what a stopped or expired alert has waiting, and close what has nothing left."""
+        async with self._run.ledger.bulk() as db:
+            moved = await sweep.end_waiting(db, alert, _PAGE)
+        if not moved:
+            async with self._run.ledger.write() as db:
+                await sweep.close_if_done(db, alert)
+
+    async def stop(self) -> None:
+        """End what is done directly; what was not begun is handed back."""
+        tasks = list(self._directly.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,187 @@
+"""The job that sends: take, claim, send, settle, ring again."""
+
+import asyncio
+import logging
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+
+from channels import AnyChannel
+from kentongan.alert import Lane
+from kentongan.channel import Pace
+from kentongan.delivery import Work
+from kentongan.outcome import Outcome
+from ledger import health, leases, sweep
+from ledger.claims import Claimed, Window, claim, count_due
+from workers.aftermath import look_after
+from workers.outcomes import settled_of
+from workers.pace import Grant
+from workers.queue import QUEUE_AWAY, RUNNING_LIFE, Turn
+from workers.runtime import JobContext, Runtime, Showing
+from workers.window import send_window
+
+log = logging.getLogger(__name__)
+
+#: The most deliveries one claim opens (design, section 6).
+WIDEST = 256
+#: A claim reaches no further ahead than what goes on the wire within this many seconds.
+_AHEAD = 0.25
+#: Seconds until a turn looks again that found no slot, or a provider that was stopped.
+_BUSY = 0.05
+_STOPPED = 2.0
+#: A sender this slow (units a second) is served by one turn at a time.
+_SLOW = 4.0
+
+
+async def turn(ctx: JobContext, alert_id: str, channel: str, k: int, nonce: str) -> None:
+    """Send one window of an alert's channel, then ring again if more is left."""
+    run, lane = ctx["runtime"], ctx["lane"]
+    mine = Turn(alert_id=alert_id, channel=channel, lane=lane, k=k, nonce=nonce)
+    if not await run.queue.take_turn(mine):
+        return
+    async with _kept(run, mine):
+        wait = await send_some(run, alert_id, channel)
+    if wait is None:
+        await run.queue.end_turn(mine)
+    else:
+        await run.queue.ring_again(mine, wait)
+
+
+@asynccontextmanager
+async def _kept(run: Runtime, mine: Turn) -> AsyncIterator[None]:
+    """Renew the turn's key while it runs, so that nobody starts a second one beside it."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(RUNNING_LIFE / 4000)
+            try:
+                await run.queue.take_turn(mine)
+            except QUEUE_AWAY as error:
+                log.warning("turn not renewed", extra={"why": type(error).__name__})
+
+    keeper = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        keeper.cancel()
+
+
+async def send_some(run: Runtime, alert_id: str, channel_name: str) -> float | None:
+    """Send one window; return seconds until the next is worth asking for, None if none is left."""
+    showing = await run.showing(alert_id)
+    channel = run.channel(showing.alert.mode, channel_name)
+    if channel is None:
+        log.warning("channel is not configured", extra={"channel": channel_name})
+        return None
+    async with run.ledger.read() as db:
+        due = await count_due(db, alert_id, channel_name, WIDEST)
+        stopped = await health.is_stopped(db, channel_name, channel.sender)
+    if not due:
+        return None
+    if stopped:
+        return _STOPPED
+    grant, rows, pace = await _take(run, showing, channel, due)
+    if rows < 1:
+        await _give_back(run, channel, pace, grant.units)
+        return grant.wait
+    since = monotonic()
+    window = await _claim(run, showing, channel, rows)
+    used = sum(claimed.units for claimed in window.claimed)
+    await _give_back(run, channel, pace, grant.units - used)
+    if not window.claimed:
+        await _set_stragglers_aside(run, showing, channel)
+        return None
+    results = await send_window(run, showing, channel, window, since=since)
+    await look_after(run, showing.alert, channel, results)
+    _ring_when_due(run, showing, channel, results)
+    return 0 if due > len(window.claimed) or due == WIDEST else None
+
+
+async def _take(
+    run: Runtime, showing: Showing, channel: AnyChannel, due: int
+) -> tuple[Grant, int, Pace]:
+    """Take pace for as many rows as are due, fit the slots, and go on the wire soon."""
+    alert = showing.alert
+    cost = showing.cost(channel)
+    pace = channel.pace
+    pace = Pace(units_per_second=pace.units_per_second, burst=max(pace.burst, cost))
+    soon = max(1, math.floor(pace.units_per_second * _AHEAD / cost))
+    wanted = min(due, run.slots[alert.lane].soon_free(), soon, WIDEST)
+    if wanted < 1:
+        return Grant(0, _BUSY), 0, pace
+    sender = pace_key(channel)
+    try:
+        grant = await run.paces.take(sender, pace, wanted * cost, alert.lane)
+    except QUEUE_AWAY:
+        async with run.ledger.read() as db:
+            workers = await leases.living(db)
+        grant = run.local_pace.take(sender, pace, wanted * cost, workers=workers, now=monotonic())
+    return grant, grant.units // cost, pace
+
+
+def pace_key(channel: AnyChannel) -> str:
+    """Return whose pace it is: two channels never share one, and practice never takes the real."""
+    return f"{channel.name}:{channel.sender}"
+
+
+async def _give_back(run: Runtime, channel: AnyChannel, pace: Pace, units: int) -> None:
+    if units <= 0:
+        return
+    try:
+        await run.paces.give_back(pace_key(channel), pace, units)
+    except QUEUE_AWAY:
+        log.info("unused pace is lost", extra={"channel": channel.name, "units": units})
+
+
+async def _claim(run: Runtime, showing: Showing, channel: AnyChannel, rows: int) -> Window:
+    async with run.ledger.write() as db:
+        return await claim(
+            db,
+            alert_id=showing.alert.id,
+            channel=channel.name,
+            sender=channel.sender,
+            worker=run.lease.incarnation,
+            limit=rows,
+        )
+
+
+async def _set_stragglers_aside(run: Runtime, showing: Showing, channel: AnyChannel) -> None:
+    """End what is due but cannot be claimed, since its address was suppressed meanwhile."""
+    async with run.ledger.bulk() as db:
+        moved = await sweep.suppress_stragglers(db, showing.alert.id, channel.name, WIDEST)
+    if moved:
+        log.info("suppressed", extra={"alert": showing.alert.id, "count": moved})
+
+
+def _ring_when_due(
+    run: Runtime, showing: Showing, channel: AnyChannel, results: Sequence[tuple[Claimed, Outcome]]
+) -> None:
+    """Ring for the retries of this window when they fall due; the sweep would be up to 2 s late."""
+    waits = [
+        settled.due_in
+        for claimed, outcome in results
+        if (settled := settled_of(showing.alert, channel, claimed, outcome)).work is Work.RETRY_WAIT
+        and settled.due_in is not None
+    ]
+    for due_in in sorted({math.ceil(wait * 5) / 5 for wait in waits})[:8]:
+        task = asyncio.create_task(
+            _ring_after(run, showing.alert.id, channel.name, showing.alert.lane, due_in)
+        )
+        run.background.add(task)
+        task.add_done_callback(run.background.discard)
+
+
+async def _ring_after(
+    run: Runtime, alert_id: str, channel: str, lane: Lane, seconds: float
+) -> None:
+    await asyncio.sleep(seconds)
+    try:
+        await run.queue.ring_turn(alert_id, channel, lane)
+    except QUEUE_AWAY:
+        log.info("queue is away; the sweep will ring", extra={"alert": alert_id})
+
+
+def width_for(pace: Pace, workers: int) -> int:
+    """Return how many turns of one channel of one alert may run at once."""
+    return 1 if pace.units_per_second < _SLOW else max(1, 2 * workers)

@@ -1,0 +1,155 @@
+"""One window: the deliveries opened by one claim, sent at once, settled in bulk."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from kentongan.response_link import response_url
+
+from channels import AnyChannel
+from kentongan.channel import Gate
+from kentongan.message import Envelope
+from kentongan.outcome import (
+    Deferred,
+    NotBegun,
+    NotBegunError,
+    Outcome,
+    Reason,
+    Unknown,
+)
+from ledger.claims import Claimed, Window
+from ledger.engine import LedgerAwayError
+from ledger.settle import Settled, settle
+from workers.gate import Pass
+from workers.outcomes import settled_of
+from workers.runtime import Runtime, Showing
+
+log = logging.getLogger(__name__)
+
+#: A row whose turn has not come this many seconds after its claim is handed back.
+LONGEST_WAIT = 2.0
+#: How long a settle is tried while the ledger is away; then the settler finds the attempts open.
+_SETTLE_FOR = 30.0
+
+
+@dataclass(slots=True)
+class _Send:
+    """One attempt on its way, and how far it has come."""
+
+    claimed: Claimed
+    began: bool = False
+    outcome: Outcome | None = None
+    transport: asyncio.BaseTransport | None = None
+
+
+class _Sending:
+    """What the sends of one window share."""
+
+    def __init__(
+        self, run: Runtime, showing: Showing, channel: AnyChannel, *, since: float, dies_at: float
+    ) -> None:
+        self._run, self._showing, self._channel = run, showing, channel
+        self._since, self._dies_at = since, dies_at
+        self._incarnation = run.lease.incarnation
+
+    async def one(self, send: _Send) -> None:
+        """Try one attempt once, and keep what came of it in `send`."""
+        async with self._run.slots[self._showing.alert.lane]:
+            if monotonic() - self._since > LONGEST_WAIT:
+                send.outcome = NotBegun(Reason.HANDED_BACK)
+                return
+            try:
+                send.outcome = await self._try(send)
+            finally:
+                self._run.lease.release(send.transport)
+
+    async def _try(self, send: _Send) -> Outcome:
+        """Send; make a bug in a channel an outcome like any other."""
+        channel = self._channel
+        try:
+            message = self._showing.message(channel, send.claimed.locale)
+            return await channel.send(message, self._envelope(send.claimed), self._gate(send))
+        except NotBegunError as barred:
+            return NotBegun(barred.reason)
+        except Exception as bug:
+            log.exception(
+                "channel raised",
+                extra={"channel": channel.name, "delivery": send.claimed.attempt.delivery_id},
+            )
+            kind = type(bug).__name__
+            return Unknown(Reason.BUG, kind) if send.began else Deferred(Reason.BUG, kind)
+
+    def _gate(self, send: _Send) -> Gate:
+        wanted = Pass(
+            attempt=send.claimed.attempt,
+            alert_id=self._showing.alert.id,
+            channel=self._channel.name,
+            address=send.claimed.address,
+            incarnation=self._incarnation,
+            dies_at=self._dies_at,
+        )
+
+        async def gate(transport: asyncio.BaseTransport | None = None) -> None:
+            await self._run.gatekeeper.enter(wanted)
+            send.began = True
+            send.transport = transport
+            self._run.lease.hold(transport)
+
+        return gate
+
+    def _envelope(self, claimed: Claimed) -> Envelope:
+        return Envelope(
+            attempt=claimed.attempt,
+            address=claimed.address,
+            name=claimed.name,
+            lane=self._showing.alert.lane,
+            remaining=self._dies_at - monotonic(),
+            response_url=response_url(self._run.deployment, claimed.attempt.delivery_id),
+        )
+
+
+async def send_window(
+    run: Runtime, showing: Showing, channel: AnyChannel, window: Window, *, since: float
+) -> list[tuple[Claimed, Outcome]]:
+    """Send what was claimed at `since` (monotonic seconds) and settle it; return what came of it.
+
+    Whatever ends it early, what was not begun is handed back and the rest is marked unknown.
+    """
+    sending = _Sending(run, showing, channel, since=since, dies_at=since + window.remaining)
+    sends = [_Send(claimed) for claimed in window.claimed]
+    tasks = [asyncio.create_task(sending.one(send)) for send in sends]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        results = [(send.claimed, send.outcome or _cut_short(send)) for send in sends]
+        written = [settled_of(showing.alert, channel, c, outcome) for c, outcome in results]
+        await asyncio.shield(_settle(run, written))
+    return results
+
+
+def _cut_short(send: _Send) -> Outcome:
+    return Unknown(Reason.NO_REPLY) if send.began else NotBegun(Reason.HANDED_BACK)
+
+
+async def _settle(run: Runtime, written: Sequence[Settled]) -> None:
+    """Write outcomes down, trying again while the ledger is away."""
+    deadline = monotonic() + _SETTLE_FOR
+    pages = [written[start : start + 100] for start in range(0, len(written), 100)]
+    while pages:
+        try:
+            async with run.ledger.bulk() as db:
+                late = await settle(db, pages[0])
+        except LedgerAwayError as error:
+            if monotonic() > deadline:
+                log.warning("outcomes not written; they turn unknown", extra={"why": str(error)})
+                return
+            await asyncio.sleep(0.5)
+        else:
+            pages.pop(0)
+            if late:
+                log.warning("outcomes came late", extra={"count": late})
