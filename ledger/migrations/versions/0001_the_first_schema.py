@@ -100,7 +100,7 @@ def upgrade() -> None:
             "ix_audit_unlinked",
             ["id"],
             unique=False,
-            postgresql_where=sa.text("linked IS false"),
+            postgresql_where=sa.text("linked IS 0"),
             sqlite_where=sa.text("linked IS 0"),
         )
 
@@ -548,7 +548,7 @@ def upgrade() -> None:
         sa.Column("receipt_at", sa.BigInteger(), nullable=True),
         sa.Column("receipt_code", sa.Text(), nullable=True),
         sa.Column("receipt_word", sa.Text(), nullable=True),
-        sa.Column("conflict", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("failed_once", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.ForeignKeyConstraint(
             ["delivery_id"], ["deliveries.id"], name=op.f("fk_attempts_delivery_id")
         ),
@@ -577,9 +577,9 @@ def upgrade() -> None:
             sqlite_where=sa.text("outcome IS NULL"),
         )
         batch_op.create_index(
-            "uq_attempts_provider_id",
+            "ix_attempts_provider_id",
             ["channel", "provider_id"],
-            unique=True,
+            unique=False,
             postgresql_where=sa.text("provider_id IS NOT NULL"),
             sqlite_where=sa.text("provider_id IS NOT NULL"),
         )
@@ -657,7 +657,7 @@ def downgrade() -> None:
     op.drop_table("delivery_people")
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_attempts_provider_id",
+            "ix_attempts_provider_id",
             postgresql_where=sa.text("provider_id IS NOT NULL"),
             sqlite_where=sa.text("provider_id IS NOT NULL"),
         )
@@ -765,7 +765,7 @@ def downgrade() -> None:
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_audit_unlinked",
-            postgresql_where=sa.text("linked IS false"),
+            postgresql_where=sa.text("linked IS 0"),
             sqlite_where=sa.text("linked IS 0"),
         )
 
