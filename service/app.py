@@ -15,6 +15,7 @@ from service import health
 from service.calls import serving
 from service.web import docs_page
 from service.web.hosts import Hosts
+from service.web.idle import Idle
 from service.web.openapi import Api, Op
 from service.web.problems import ProblemError
 from service.web.reading import check_target
@@ -46,6 +47,8 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_BEGUN: web.RequestKey[web.StreamResponse] = web.RequestKey("begun", web.StreamResponse)
+
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -56,6 +59,7 @@ def build_app(house: House, apis: Sequence[Api] | None = None) -> web.Applicatio
     """
     app = web.Application(middlewares=[_surround], client_max_size=1024 * 1024)
     app[HOUSE] = house
+    app[IDLE] = Idle()
     app[_HOSTS] = Hosts(
         public_url=house.settings.public_url,
         bound=house.settings.http_host,
@@ -71,6 +75,7 @@ def build_app(house: House, apis: Sequence[Api] | None = None) -> web.Applicatio
 
 
 _HOSTS: web.AppKey[Hosts] = web.AppKey("hosts", Hosts)
+IDLE: web.AppKey[Idle] = web.AppKey("idle", Idle)
 
 
 def _apis() -> list[Api]:
@@ -96,7 +101,8 @@ def spec_of(ops: list[Op]) -> Json:
 async def _surround(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Check what holds for every request, make every failure a problem, count the answer."""
     began = time.monotonic()
-    answer = await _answered(request, handler)
+    with request.app[IDLE].busy(request.transport):
+        answer = await _answered(request, handler)
     metrics = request.app[HOUSE].metrics
     metrics.answered(request, answer.status, time.monotonic() - began)
     if answer.status == 401:
@@ -105,6 +111,17 @@ async def _surround(request: web.Request, handler: _Handler) -> web.StreamRespon
 
 
 async def _answered(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    answer = await _or_problem(request, handler)
+    begun: web.StreamResponse | None = request.get(_BEGUN)
+    if begun is None or begun is answer:
+        return answer
+    # A stream broke off: only a cut connection tells the client that what it has is not all.
+    if request.transport:
+        request.transport.abort()
+    return begun
+
+
+async def _or_problem(request: web.Request, handler: _Handler) -> web.StreamResponse:
     try:
         _check(request)
         return await handler(request)
@@ -162,7 +179,8 @@ def _route(request: web.Request) -> str:
     return f"{request.method} {resource.canonical if resource else '?'}"
 
 
-async def _dress(_request: web.Request, answer: web.StreamResponse) -> None:
+async def _dress(request: web.Request, answer: web.StreamResponse) -> None:
+    request[_BEGUN] = answer
     for name, value in SECURITY_HEADERS.items():
         answer.headers.setdefault(name, value)
     # aiohttp would name itself and its version where nothing stands.

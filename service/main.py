@@ -17,7 +17,7 @@ from kentongan.settings import Settings
 from ledger import keys
 from ledger.engine import SERVICE_PATIENCE, Ledger, LedgerAwayError
 from service.access import Gatekeeper
-from service.app import build_app
+from service.app import IDLE, build_app
 from service.doorbell import Doorbell
 from service.metrics import Metrics, metrics_app
 from service.readiness import Lookout
@@ -46,7 +46,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
                 _listening(app, settings.http_host, settings.metrics_port)
             )
         await stack.enter_async_context(
-            _listening(build_app(house), settings.http_host, settings.http_port)
+            _serving(build_app(house), settings.http_host, settings.http_port)
         )
         log.info("ready", extra={"port": settings.http_port})
         await stop.wait()
@@ -55,14 +55,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
 
 async def _furnish(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack) -> House:
     keyring = Keyring([key.get_secret_value() for key in settings.secret_key])
-    deployment = Deployment(
-        organisation=settings.organisation,
-        public_url=settings.public_url,
-        locale=settings.default_locale,
-        region=settings.default_region,
-        countries=frozenset(settings.countries),
-        keyring=keyring,
-    )
+    deployment = Deployment.of(settings, keyring)
     ledger = Ledger.open(
         settings.database_url, patience=SERVICE_PATIENCE, clock_offset=settings.clock_offset
     )
@@ -95,7 +88,13 @@ def _clock(offset: float) -> Callable[[], datetime]:
 
 
 @asynccontextmanager
-async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+async def _serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    async with _listening(app, host, port) as server, app[IDLE].watching(server):
+        yield
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[web.Server]:
     runner = web.AppRunner(
         app,
         access_log=None,  # it would hold addresses; requests are counted instead
@@ -106,7 +105,8 @@ async def _listening(app: web.Application, host: str, port: int) -> AsyncIterato
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
-        yield
+        assert runner.server is not None
+        yield runner.server
     finally:
         await runner.cleanup()
 

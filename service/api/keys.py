@@ -12,7 +12,7 @@ from ledger import audit, keys
 from ledger.engine import Db
 from ledger.keys import Key
 from service.calls import Call
-from service.web.bodies import Body, Instant, Out, Path, Query, id_pattern
+from service.web.bodies import Body, Instant, Line, Out, Path, Query, id_pattern
 from service.web.openapi import Api
 from service.web.problems import ProblemError, fault, missing
 
@@ -33,7 +33,7 @@ class KeysQuery(Query):
 
 
 class NewKey(Body):
-    name: str = Field(min_length=1, max_length=100, description="For people: who holds it.")
+    name: Line = Field(description="For people: who holds it.")
     role: Role
     modes: list[Mode] = Field(
         min_length=1, max_length=3, description="The modes in which it may make alerts."

@@ -1,17 +1,52 @@
 """What the parts of a request are made of: strict, frozen, with bounded text."""
 
-from typing import Annotated
+import re
+from datetime import datetime
+from functools import partial
+from typing import Annotated, NoReturn
+from unicodedata import normalize
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
+
+from service.web.problems import fault
 
 #: RFC 3339, as JSON has no instants; pydantic alone would also read "123" as seconds.
+_RFC_3339 = r"^2[01]\d\d-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)$"
+_INSTANT = re.compile(_RFC_3339, re.ASCII)
+
+
+def _written_out(value: object) -> object:
+    # pydantic would also read "123", and years whose instants we cannot write down again.
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value) if _INSTANT.match(value) else _no_instant()
+    except ValueError:
+        _no_instant()
+
+
+def _no_instant() -> NoReturn:
+    raise fault("It is no instant between 2000 and 2199.", "Write it as 2026-01-31T20:00:00+07:00.")
+
+
 Instant = Annotated[
     AwareDatetime,
-    Field(
-        json_schema_extra={
-            "pattern": r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
-        }
-    ),
+    BeforeValidator(_written_out),
+    Field(json_schema_extra={"pattern": _RFC_3339}),
+]
+#: One line for people: no controls, no line ends, nothing that turns the reading direction.
+_LINE = "^[^\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
+Line = Annotated[
+    str,
+    Field(min_length=1, max_length=200, pattern=_LINE),
+    AfterValidator(partial(normalize, "NFC")),
 ]
 IdempotencyKey = Annotated[
     str | None,

@@ -4,13 +4,20 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp import ClientError, web
+from aiohttp.test_utils import TestClient, TestServer
 
+from kentongan.access import Act
+from ledger.engine import LedgerAwayError
 from service.app import build_app
+from service.calls import Call
 from service.web import reading
+from service.web.idle import Idle
+from service.web.openapi import Api, Stream
 from service.wiring import House
 from tests.fakes.house import Client, Headers
 
@@ -188,6 +195,68 @@ async def test_two_meanings_of_where_a_request_ends_are_refused(house: House) ->
         status, _, _ = await spoken(port, smuggled)
 
     assert status == 400
+
+
+async def test_connection_without_a_whole_head_is_cut_and_one_in_use_is_not(house: House) -> None:
+    app = build_app(house)
+    server = TestServer(app)
+    await server.start_server()
+    idle = Idle(first=0.2, later=0.2)
+    assert server.runner
+    assert server.runner.server
+
+    async with idle.watching(server.runner.server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: loc")
+        async with asyncio.timeout(10):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
+    await server.close()
+
+
+async def test_stream_that_breaks_off_is_cut_so_that_nobody_takes_it_for_whole(
+    house: House, officer: Headers
+) -> None:
+    api = Api("streams")
+
+    @api.op("GET", "/v1/stream", may=Act.WHO_AM_I, gives={200: Stream("text/csv")})
+    async def stream(call: Call) -> web.StreamResponse:
+        """Break off."""
+        answer = web.StreamResponse(headers={"Content-Type": "text/csv"})
+        await answer.prepare(call.request)
+        await answer.write(b"a,b\n")
+        raise LedgerAwayError("gone")
+
+    async with (
+        TestClient(TestServer(build_app(house, [api]))) as client,
+        client.get("/v1/stream", headers=officer) as answer,
+    ):
+        with pytest.raises(ClientError):
+            await answer.read()
+
+    assert answer.status == 200
+
+
+async def test_bug_of_ours_tells_the_log_and_the_caller_the_same_name(
+    house: House, officer: Headers, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = Api("bugs")
+
+    @api.op("GET", "/v1/bug", may=Act.WHO_AM_I, status=204)
+    async def bug(_call: Call) -> None:
+        """Fail."""
+        raise ZeroDivisionError("a secret")
+
+    async with (
+        TestClient(TestServer(build_app(house, [api]))) as client,
+        client.get("/v1/bug", headers=officer) as answer,
+    ):
+        told = await problem(answer)
+
+    assert answer.status == 500
+    assert "secret" not in str(told)
+    assert [record.__dict__["instance"] for record in caplog.records] == [told["instance"]]
 
 
 class raw_service:  # noqa: N801 - used as a context manager, like a function
