@@ -36,7 +36,8 @@ class SmsSettings(TwilioSettings):
 
     sender: str = Field(
         description="A number of yours (`+…`), a messaging service (`MG…`), a short code, or a "
-        "name of at most 11 characters, to which nobody can reply."
+        "name of at most 11 characters, to which nobody can reply.",
+        examples=["+15005550006"],
     )
     units_per_second: float = Field(
         10.0, gt=0, description="Segments a second that the sender may send."

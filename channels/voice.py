@@ -28,7 +28,7 @@ from kentongan.message import Envelope, Preview, Wording
 from kentongan.outcome import Outcome, Reason, Refused
 from kentongan.receipt import Pressed, Receipt, Report
 
-_TAG = re.compile("[a-z]{2}-[A-Z]{2}")
+_VOICE = re.compile("[a-z]{2}-[A-Z]{2}=[^=,]+")
 _KEY = re.compile(r"[0-9*#]")
 _EVENTS = ["initiated", "ringing", "answered", "completed"]
 _FALLBACK = Speaker(language="en-GB", voice="Google.en-GB-Standard-A")
@@ -38,7 +38,9 @@ class VoiceSettings(TwilioSettings):
     model_config = SettingsConfigDict(env_prefix="KENTONGAN_VOICE_", extra="ignore")
 
     sender: str = Field(
-        pattern=f"^{E164.pattern}$", description="The number that calls, `+…`, yours or verified."
+        pattern=f"^{E164.pattern}$",
+        description="The number that calls, `+…`, yours or verified.",
+        examples=["+15005550006"],
     )
     calls_per_second: float = Field(
         1.0, gt=0, description="What the account allows; Twilio begins with one."
@@ -50,31 +52,30 @@ class VoiceSettings(TwilioSettings):
         description="Tell voicemail from people: `Enable` speaks at once, `DetectMessageEnd` after "
         "the greeting; without it no answered call shows as heard by a person.",
     )
-    voices: Annotated[dict[str, str], NoDecode] = Field(
-        default_factory=lambda: {
-            "id-ID": "Google.id-ID-Standard-A",
-            "en-GB": "Google.en-GB-Standard-A",
-        },
-        description="Twilio's voice for each language, `id-ID=Google.id-ID-Standard-A,en-GB=…`; "
-        "the first of a language serves all its countries.",
+    voices: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: ["id-ID=Google.id-ID-Standard-A", "en-GB=Google.en-GB-Standard-A"],
+        description="Twilio's voice for each language, comma-separated; the first of a language "
+        "serves all its countries.",
     )
 
     @field_validator("voices", mode="before")
     @classmethod
     def _read_voices(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [part.split("=") for part in value.split(",") if part.strip()]
-        if any(len(pair) != 2 for pair in pairs):
-            raise ValueError("write it as id-ID=Google.id-ID-Standard-A,en-GB=…")
-        return {language.strip(): voice.strip() for language, voice in pairs}
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
 
     @field_validator("voices")
     @classmethod
-    def _known_tags(cls, value: dict[str, str]) -> dict[str, str]:
-        if wrong := next((tag for tag in value if not _TAG.fullmatch(tag)), None):
-            raise ValueError(f"{wrong} is no language tag such as id-ID")
+    def _known_tags(cls, value: list[str]) -> list[str]:
+        if wrong := next((voice for voice in value if not _VOICE.fullmatch(voice)), None):
+            raise ValueError(f"{wrong!r} is not written as id-ID=Google.id-ID-Standard-A")
         return value
+
+    def speakers(self) -> dict[str, Speaker]:
+        """Return who speaks, by language tag in lower case."""
+        pairs = (voice.split("=") for voice in self.voices)
+        return {tag.lower(): Speaker(language=tag, voice=voice) for tag, voice in pairs}
 
 
 class Voice(TwilioChannel[VoiceSettings, Speech]):
@@ -163,9 +164,7 @@ class Voice(TwilioChannel[VoiceSettings, Speech]):
     def _speaker(self, locale: str) -> Speaker:
         """Return the voice of the locale itself, else of its language, else an English one."""
         wanted = locale.replace("_", "-").lower()
-        known = {
-            tag.lower(): Speaker(language=tag, voice=v) for tag, v in self.settings.voices.items()
-        }
+        known = self.settings.speakers()
         for language in (wanted.split("-")[0], "en"):
             same = [speaker for tag, speaker in known.items() if tag.split("-")[0] == language]
             if same:

@@ -15,12 +15,17 @@ E164 = re.compile(r"\+[1-9]\d{6,14}")
 class TwilioSettings(BaseSettings):
     """An account, who may send in its name, and how patient we are with it."""
 
-    account_sid: str = Field(pattern=f"^AC{_SID}$", description="Twilio's account SID, `AC…`.")
+    account_sid: str = Field(
+        pattern=f"^AC{_SID}$",
+        description="Twilio's account SID, `AC…`.",
+        examples=["AC" + "0" * 32],
+    )
     auth_token: Annotated[list[SecretStr], NoDecode] = Field(
         min_length=1,
         max_length=2,
         description="The account's auth token; it verifies callbacks. Two, comma-separated, while "
         "one replaces the other. Without an API key the first also sends.",
+        examples=["0123456789abcdef0123456789abcdef"],
     )
     api_key: str = Field(
         "",
@@ -28,7 +33,7 @@ class TwilioSettings(BaseSettings):
         description="SID of an API key, `SK…`; better than sending with the auth token.",
     )
     api_secret: SecretStr = Field(SecretStr(""), description="The API key's secret.")
-    sender: str = Field(description="Who it comes from.")
+    sender: str = Field(description="Who it comes from.", examples=["+15005550006"])
     base_url: str = Field(
         PUBLIC_BASE_URL,
         pattern=r"^https?://[^/?#\s]+$",

@@ -5,6 +5,7 @@ https://www.twilio.com/docs/voice/api/call-resource#call-status-values. A word t
 is kept, and says nothing about the message.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -58,6 +59,11 @@ _MEANING_OF_WORD = {
 #: SIP's words for "there is no such number": RFC 3261, sections 21.4.5, 21.4.22 and 21.6.3.
 _NO_SUCH_NUMBER = frozenset({"404", "484", "604"})
 
+#: Most of a word or code that is kept; Twilio's longest has nineteen letters.
+MOST_LETTERS = 40
+
+_CODE = re.compile("[0-9]{5}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
@@ -103,14 +109,13 @@ def _receipt(said: Said, kind: ReceiptKind) -> Receipt:
         provider_id=said.provider_id,
         reason=meaning.reason if meaning else None,
         transient=meaning.transient if meaning else False,
-        word=said.word,
-        code=said.code,
+        word=said.word[:MOST_LETTERS],
+        code=said.code[:MOST_LETTERS],
     )
 
 
 def _why(said: Said) -> Meaning:
-    code = int(said.code) if said.code.isascii() and said.code.isdigit() else 0
-    if known := meaning_of(code):
+    if _CODE.fullmatch(said.code) and (known := meaning_of(int(said.code))):
         return known
     if said.sip_code in _NO_SUCH_NUMBER:
         return Meaning(reason=Reason.INVALID_ADDRESS, transient=False)
