@@ -1,7 +1,7 @@
 """What handlers may reach for. `service.main` opens it all and closes it again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from kentongan.keyring import Keyring
 from kentongan.settings import Settings
 from ledger.engine import Ledger
 from service.access import Gatekeeper
+from service.counting import Counting
 from service.metrics import Metrics
 from service.readiness import Lookout
 
@@ -49,6 +50,7 @@ class House:
     lookout: Lookout
     metrics: Metrics
     now: Callable[[], datetime]
+    counting: Counting = field(default_factory=Counting)
 
 
 HOUSE: web.AppKey[House] = web.AppKey("house", House)

@@ -1,0 +1,128 @@
+"""Puts an alert together from a request, or says everything that is wrong with it."""
+
+from dataclasses import dataclass
+
+from kentongan.access import Act
+from kentongan.alert import Alert, Mode, Option, lane_of
+from kentongan.clock import Micros
+from kentongan.ids import AlertId, new_alert_id
+from ledger.engine import read_now
+from service.accepting.earlier import earlier_of, goes_first
+from service.accepting.faults import Faults
+from service.accepting.times import Times, times_of
+from service.accepting.ways import Ways, note_too_long, ways_for
+from service.accepting.whom import Whom, whom_for
+from service.accepting.words import Worded, words_of
+from service.api.alert_bodies import NewAlert, NewOption
+from service.calls import Call
+from service.web.problems import ProblemError
+from templates.clean import clean, one_line
+
+LONGEST_LABEL = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An alert that may be committed. `people` is None where that was not counted."""
+
+    alert: Alert
+    ways: Ways
+    people: int | None
+    original: Alert | None
+
+
+async def draft_of(call: Call, body: NewAlert) -> Draft:
+    """Return the alert that `body` asks for; raise a `ProblemError` with all that is wrong."""
+    _refuse_mode(call, body.mode)
+    faults = Faults()
+    house = call.house
+    worded = words_of(
+        body,
+        default_locale=house.settings.default_locale,
+        organisation=house.settings.organisation,
+        faults=faults,
+    )
+    options = _options(body.options, house.settings.default_locale, faults)
+    async with call.ledger.read() as db:
+        now = await read_now(db)
+        earlier = await earlier_of(call, db, body, faults)
+        ways = ways_for(house, body, earlier.original, faults)
+        whom = await whom_for(call, db, body, earlier.original, ways=ways, faults=faults)
+    times = times_of(body, now, faults)
+    alert = _alert(
+        call,
+        body,
+        worded=worded,
+        options=options,
+        whom=whom,
+        ways=ways,
+        times=times,
+        now=now,
+        original=earlier.original,
+    )
+    note_too_long(alert, ways, faults)
+    faults.refuse_if_any()
+    return Draft(alert=alert, ways=ways, people=whom.people, original=earlier.original)
+
+
+def _refuse_mode(call: Call, mode: Mode) -> None:
+    if not call.access.may_use(mode):
+        granted = ", ".join(sorted(call.access.key.modes))
+        raise ProblemError(
+            403,
+            f"This key may not send {mode} alerts ({Act.MAKE_ALERT}).",
+            fix=f"It may send: {granted}. An admin grants modes.",
+        )
+
+
+def _options(asked: list[NewOption], default_locale: str, faults: Faults) -> tuple[Option, ...]:
+    found: dict[str, Option] = {}
+    for place, option in enumerate(asked):
+        at = f"options/{place}"
+        if option.key in found:
+            faults.note(f"{at}/key", f"{option.key} is taken.", "Give each its own digit.")
+        given = option.label
+        by_locale = {default_locale: given} if isinstance(given, str) else given
+        label = {locale: one_line(text) for locale, text in by_locale.items()}
+        if not all(0 < len(text) <= LONGEST_LABEL for text in label.values()):
+            faults.note(
+                f"{at}/label", "It is empty or too long.", f"Use 1 to {LONGEST_LABEL} letters."
+            )
+        found.setdefault(option.key, Option(key=option.key, label=label))
+    return tuple(found.values())
+
+
+def _alert(
+    call: Call,
+    body: NewAlert,
+    *,
+    worded: Worded,
+    options: tuple[Option, ...],
+    whom: Whom,
+    ways: Ways,
+    times: Times,
+    now: int,
+    original: Alert | None,
+) -> Alert:
+    return Alert(
+        id=new_alert_id(),
+        mode=body.mode,
+        type=body.type,
+        severity=body.severity,
+        urgency=body.urgency,
+        certainty=body.certainty,
+        lane=lane_of(body.severity, body.urgency, correction=goes_first(body)),
+        words=worded.words,
+        channel_words=worded.channel_words,
+        audience=whom.audience,
+        channels=tuple(ways),
+        options=options,
+        references=tuple(AlertId(one) for one in body.references),
+        corrects=original.id if original else None,
+        made_by=call.caller,
+        source=clean(body.source).strip(),
+        body=body.model_dump(mode="json", exclude_unset=True),
+        accepted_at=Micros(now),
+        send_at=times.send_at,
+        expires_at=times.expires_at,
+    )

@@ -1,0 +1,26 @@
+"""Collects what is wrong with an alert, so that its author mends everything at once."""
+
+from service.web.problems import Fault, invalid
+
+#: An answer lists no more than this; ten thousand bad addresses have one cause.
+MOST = 100
+
+
+class Faults:
+    """The faults found so far. Looking goes on after the first."""
+
+    def __init__(self) -> None:
+        self._found: list[Fault] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def note(self, at: str, problem: str, fix: str) -> None:
+        """Note a fault of the part `at` of the body, as in `audience/groups/0`."""
+        if len(self._found) < MOST:
+            self._found.append(Fault(where="body", at=at, problem=problem, fix=fix))
+
+    def refuse_if_any(self) -> None:
+        """Raise the 422 that names all of them."""
+        if self._found:
+            raise invalid(self._found)

@@ -1,0 +1,119 @@
+"""Whom an alert is for: every part of its audience looked up, and the people counted."""
+
+from dataclasses import dataclass
+
+from kentongan.access import Extent
+from kentongan.alert import Alert
+from kentongan.audience import Audience, Of, PastedPoint, Who
+from kentongan.channel import AddressError
+from kentongan.ids import AlertId, GroupId, RecipientId
+from ledger import groups
+from ledger.audience_lookup import MOST_COUNTED, count_people, group_ids, groups_called
+from ledger.engine import Db
+from service.accepting.faults import Faults
+from service.accepting.ways import Ways
+from service.api.alert_bodies import NewAlert, NewAudience
+from service.calls import Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whom:
+    """The audience, and how many people it is now; None where that was not counted."""
+
+    audience: Audience
+    people: int | None = None
+
+
+async def whom_for(
+    call: Call, db: Db, body: NewAlert, original: Alert | None, *, ways: Ways, faults: Faults
+) -> Whom:
+    """Look up an audience; a correction's is given by its original."""
+    if original is not None:
+        got = Of(alert=original.id, who=Who.MAY_HAVE_GOT)
+        return Whom(audience=Audience(of=got))
+    asked = body.audience
+    if asked is None or not (asked.groups or asked.recipients or asked.points or asked.of):
+        faults.note("audience", "It is for nobody.", "Name groups, recipients, points or of.")
+        return Whom(audience=Audience())
+    if call.extent is Extent.OWN:
+        _note_not_granted(asked, faults)
+    found = Audience(
+        groups=await _groups(call, db, asked, faults),
+        recipients=await _recipients(db, asked, faults),
+        points=_points(asked, ways, faults),
+        of=Of(alert=AlertId(asked.of.alert), who=asked.of.who) if asked.of else None,
+    )
+    people = await _people(call, db, found, faults)
+    return Whom(audience=found, people=people)
+
+
+def _note_not_granted(asked: NewAudience, faults: Faults) -> None:
+    """An integration alerts its groups and nobody else (design, section 9)."""
+    for part, there in (("points", asked.points), ("recipients", asked.recipients)):
+        if there:
+            faults.note(
+                f"audience/{part}",
+                "A key of role integration may only alert its groups.",
+                f"Put them into a group, and leave {part} out.",
+            )
+
+
+async def _groups(call: Call, db: Db, asked: NewAudience, faults: Faults) -> tuple[GroupId, ...]:
+    found = await groups_called(db, asked.groups) if asked.groups else {}
+    if call.extent is Extent.OWN:
+        granted = call.access.key.groups
+        found = {one: names for one, names in found.items() if not set(names).isdisjoint(granted)}
+    for place, one in enumerate(asked.groups):
+        if one not in found:
+            faults.note(
+                f"audience/groups/{place}",
+                f"There is no group {one}, or it is not yours to alert.",
+                "See GET /v1/groups.",
+            )
+    return group_ids(found.values())
+
+
+async def _recipients(db: Db, asked: NewAudience, faults: Faults) -> tuple[RecipientId, ...]:
+    unknown = set(await groups.strangers(db, asked.recipients)) if asked.recipients else set()
+    for place, one in enumerate(asked.recipients):
+        if one in unknown:
+            faults.note(
+                f"audience/recipients/{place}", f"There is nobody {one}.", "See GET /v1/recipients."
+            )
+    return tuple(RecipientId(one) for one in dict.fromkeys(asked.recipients) if one not in unknown)
+
+
+def _points(asked: NewAudience, ways: Ways, faults: Faults) -> tuple[PastedPoint, ...]:
+    found: dict[tuple[str, str], PastedPoint] = {}
+    for place, point in enumerate(asked.points):
+        at = f"audience/points/{place}"
+        if point.channel not in ways:
+            faults.note(
+                f"{at}/channel", f"It does not go out by {point.channel}.", "Add the channel."
+            )
+            continue
+        try:
+            address = ways[point.channel].check(point.address)
+        except AddressError as error:
+            faults.note(f"{at}/address", str(error), "Mend it, or take it out.")
+            continue
+        found.setdefault(
+            (point.channel, address),
+            PastedPoint(channel=point.channel, address=address, locale=point.locale),
+        )
+    return tuple(found.values())
+
+
+async def _people(call: Call, db: Db, found: Audience, faults: Faults) -> int | None:
+    ceiling = call.access.key.people_per_alert if call.extent is Extent.OWN else None
+    counted = await count_people(db, found, max(MOST_COUNTED, ceiling or 0))
+    if counted == 0 and not faults:
+        faults.note("audience", "There is nobody in it.", "Check whom it is for.")
+    if ceiling is not None and (counted is None or counted > ceiling):
+        how_many = "too many" if counted is None else f"{counted:,}"
+        faults.note(
+            "audience",
+            f"This key may alert {ceiling:,} people at once; these are {how_many}.",
+            "Send it to fewer, or have an officer send it.",
+        )
+    return counted if counted is None or counted <= MOST_COUNTED else None
