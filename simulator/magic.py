@@ -211,7 +211,7 @@ class Hook(StrEnum):
 
 
 HOOKS = {
-    Hook.OK: "200",
+    Hook.OK: "200 (as does every name not listed)",
     Hook.NO_CONTENT: "204",
     Hook.BAD: "400",
     Hook.NOT_FOUND: "404",
