@@ -7,10 +7,14 @@ from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kentongan.alert import Control
+from kentongan.audience import Audience
 from kentongan.clock import Micros
-from kentongan.ids import GroupId, new_id
+from kentongan.expansion import Stage
+from kentongan.ids import AlertId, GroupId, new_id
 from kentongan.recipient import Group
 from ledger.dialect import insert_or_skip
+from ledger.schema import alert_progress, alerts
 from ledger.schema_people import group_members, groups, recipients
 
 #: Ids in one statement; SQLite takes 32,766 parameters.
@@ -43,8 +47,11 @@ async def ensure(db: AsyncConnection, titles: Mapping[str, str], now: int) -> di
 
 async def ids_of(db: AsyncConnection, names: Collection[str]) -> dict[str, GroupId]:
     """Return the ids of those groups that there are, by name."""
-    rows = await db.execute(select(groups.c.name, groups.c.id).where(groups.c.name.in_(names)))
-    return {row.name: GroupId(row.id) for row in rows}
+    there: dict[str, GroupId] = {}
+    for some in _chunks(list(names)):
+        rows = await db.execute(select(groups.c.name, groups.c.id).where(groups.c.name.in_(some)))
+        there.update((row.name, GroupId(row.id)) for row in rows)
+    return there
 
 
 async def get(db: AsyncConnection, group_id: str) -> Group | None:
@@ -104,6 +111,23 @@ async def remove(db: AsyncConnection, group_id: str) -> bool:
     await db.execute(delete(group_members).where(group_members.c.group_id == group_id))
     gone = await db.execute(delete(groups).where(groups.c.id == group_id))
     return bool(gone.rowcount)
+
+
+async def awaited_by(db: AsyncConnection, group_id: str) -> AlertId | None:
+    """Return an alert that is still to be expanded over the group; there are few of those."""
+    waiting = (
+        select(alerts.c.id, alerts.c.audience)
+        .join(alert_progress, alert_progress.c.alert_id == alerts.c.id)
+        .where(
+            alert_progress.c.closed_at.is_(None),
+            alert_progress.c.stage != Stage.DONE,
+            alerts.c.control != Control.STOPPED,
+        )
+    )
+    for row in await db.execute(waiting):
+        if group_id in Audience.from_json(row.audience).groups:
+            return AlertId(row.id)
+    return None
 
 
 async def strangers(db: AsyncConnection, ids: Collection[str]) -> list[str]:

@@ -5,6 +5,8 @@ that turns out bad is applied, and nothing of a good one is lost: whoever dies w
 `ready` behind, and housekeeping goes on where `applied` stands.
 """
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -182,12 +184,31 @@ async def _group_ids(
     return {**there, **made}
 
 
-async def apply(ledger: Ledger, import_id: str) -> None:
-    """Apply all that is left of an import, page by page."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far an import is."""
+
+    state: ImportState
+    rows: int
+    applied: int
+
+
+async def progress(db: AsyncConnection, import_id: str) -> Progress | None:
+    """Return how far an import is; None for one that was never accepted."""
+    row = (await db.execute(select(imports).where(imports.c.id == import_id))).one_or_none()
+    if row is None:
+        return None
+    return Progress(state=ImportState(row.state), rows=row.rows, applied=row.applied)
+
+
+async def apply(ledger: Ledger, import_id: str, *, patience: float = math.inf) -> bool:
+    """Apply what is left of an import, page by page, for `patience` seconds; tell whether all."""
+    until = time.monotonic() + patience
     more = True
-    while more:
+    while more and time.monotonic() < until:
         async with ledger.bulk() as db:
             more = (await apply_page(db, import_id, await read_now(db))).more
+    return not more
 
 
 async def give_up(ledger: Ledger, import_id: str) -> None:

@@ -89,7 +89,7 @@ async def test_known_people_are_changed_where_the_file_has_a_column(ledger: Ledg
     )
 
     import_id = await ready(ledger, [columns_absent])
-    assert await applied(ledger, import_id) == Applied(changed=1)
+    assert await applied(ledger, import_id) == Applied(matched=1)
 
     async with ledger.read() as db:
         after = await recipients.get(db, ani.id)
@@ -117,7 +117,7 @@ async def test_a_file_imported_again_changes_nothing(ledger: Ledger) -> None:
 
     again = await applied(ledger, await ready(ledger, rows))
 
-    assert again == Applied(changed=10)
+    assert again == Applied(matched=10)
     assert await people(ledger) == 10
 
 
