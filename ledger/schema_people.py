@@ -138,8 +138,13 @@ audit = Table(
     Column("detail", JSON, nullable=False),
     Column("linked", Boolean, nullable=False, server_default=text("false")),
 )
-_unlinked = audit.c.linked.is_(False)
-Index("ix_audit_unlinked", audit.c.id, postgresql_where=_unlinked, sqlite_where=_unlinked)
+# Spelt as each engine spells `linked.is_(False)`; Alembic would write SQLite's for both.
+Index(
+    "ix_audit_unlinked",
+    audit.c.id,
+    postgresql_where=text("linked IS false"),
+    sqlite_where=text("linked IS 0"),
+)
 
 audit_chain = Table(
     "audit_chain",

@@ -100,7 +100,7 @@ def upgrade() -> None:
             "ix_audit_unlinked",
             ["id"],
             unique=False,
-            postgresql_where=sa.text("linked IS 0"),
+            postgresql_where=sa.text("linked IS false"),
             sqlite_where=sa.text("linked IS 0"),
         )
 
@@ -765,7 +765,7 @@ def downgrade() -> None:
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_audit_unlinked",
-            postgresql_where=sa.text("linked IS 0"),
+            postgresql_where=sa.text("linked IS false"),
             sqlite_where=sa.text("linked IS 0"),
         )
 
