@@ -1,0 +1,1 @@
+"""What the recipient's page looks like and says: no script, nothing from elsewhere."""
