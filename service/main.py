@@ -16,6 +16,7 @@ from kentongan.practice import simulator_at
 from kentongan.settings import Settings
 from ledger import keys
 from ledger.engine import SERVICE_PATIENCE, Ledger, LedgerAwayError
+from service import bounces
 from service.access import Gatekeeper
 from service.app import IDLE, build_app
 from service.doorbell import Doorbell
@@ -45,6 +46,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
             await stack.enter_async_context(
                 _listening(app, settings.http_host, settings.metrics_port)
             )
+        await stack.enter_async_context(bounces.listening(house))
         await stack.enter_async_context(
             _serving(build_app(house), settings.http_host, settings.http_port)
         )
