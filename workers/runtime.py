@@ -1,8 +1,9 @@
 """What a job may reach for. Built once when a worker starts, closed when it stops."""
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -18,6 +19,8 @@ from workers.lease import Lease
 from workers.pace import LocalPace, Paces
 from workers.queue import Queue
 from workers.slots import Slots
+
+log = logging.getLogger(__name__)
 
 #: Alerts whose prepared messages are kept; an alert at work is asked for again and again.
 _KEPT = 64
@@ -70,7 +73,18 @@ class Runtime:
     slots: Mapping[Lane, Slots]
     showings: OrderedDict[str, Showing] = field(default_factory=OrderedDict)
     #: Tasks that nobody awaits; kept, since the loop itself holds them only weakly.
-    background: set[asyncio.Task[None]] = field(default_factory=set)
+    background: set[asyncio.Task[object]] = field(default_factory=set)
+
+    def go_on(self, work: Coroutine[Any, Any, object]) -> None:
+        """Let `work` go on beside what comes next; `workers.main` ends it when the worker stops."""
+        task = asyncio.create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[object]") -> None:
+        self.background.discard(task)
+        if not task.cancelled() and (bug := task.exception()):
+            log.error("background work failed", exc_info=bug)
 
     def channel(self, mode: Mode, name: str) -> AnyChannel | None:
         """Return the channel that carries `mode`; None where it is not configured."""

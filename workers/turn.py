@@ -3,23 +3,18 @@
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
 
 from channels import AnyChannel
-from kentongan.alert import Lane
 from kentongan.channel import Pace
-from kentongan.delivery import Work
-from kentongan.outcome import Outcome
 from ledger import health, leases, sweep
-from ledger.claims import Claimed, Window, claim, count_due
-from workers.aftermath import look_after
-from workers.outcomes import settled_of
+from ledger.claims import Window, claim, count_due
 from workers.pace import Grant
 from workers.queue import QUEUE_AWAY, RUNNING_LIFE, Turn
 from workers.runtime import JobContext, Runtime, Showing
-from workers.window import send_window
+from workers.window import Flight
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +25,8 @@ _AHEAD = 0.25
 #: Seconds until a turn looks again that found no slot, or a provider that was stopped.
 _BUSY = 0.05
 _STOPPED = 2.0
+#: Seconds that a turn waits for its window; what takes longer goes on beside the next one.
+_LINGER = 1.0
 #: A sender this slow (units a second) is served by one turn at a time.
 _SLOW = 4.0
 
@@ -92,9 +89,9 @@ async def send_some(run: Runtime, alert_id: str, channel_name: str) -> float | N
     if not window.claimed:
         await _set_stragglers_aside(run, showing, channel)
         return None
-    results = await send_window(run, showing, channel, window, since=since)
-    await look_after(run, showing.alert, channel, results)
-    _ring_when_due(run, showing, channel, results)
+    flight = Flight(run, showing, channel, window, since=since)
+    if not await flight.fly(since + _LINGER):
+        run.go_on(flight.fly())
     return 0 if due > len(window.claimed) or due == WIDEST else None
 
 
@@ -152,34 +149,6 @@ async def _set_stragglers_aside(run: Runtime, showing: Showing, channel: AnyChan
         moved = await sweep.suppress_stragglers(db, showing.alert.id, channel.name, WIDEST)
     if moved:
         log.info("suppressed", extra={"alert": showing.alert.id, "count": moved})
-
-
-def _ring_when_due(
-    run: Runtime, showing: Showing, channel: AnyChannel, results: Sequence[tuple[Claimed, Outcome]]
-) -> None:
-    """Ring for the retries of this window when they fall due; the sweep would be up to 2 s late."""
-    waits = [
-        settled.due_in
-        for claimed, outcome in results
-        if (settled := settled_of(showing.alert, channel, claimed, outcome)).work is Work.RETRY_WAIT
-        and settled.due_in is not None
-    ]
-    for due_in in sorted({math.ceil(wait * 5) / 5 for wait in waits})[:8]:
-        task = asyncio.create_task(
-            _ring_after(run, showing.alert.id, channel.name, showing.alert.lane, due_in)
-        )
-        run.background.add(task)
-        task.add_done_callback(run.background.discard)
-
-
-async def _ring_after(
-    run: Runtime, alert_id: str, channel: str, lane: Lane, seconds: float
-) -> None:
-    await asyncio.sleep(seconds)
-    try:
-        await run.queue.ring_turn(alert_id, channel, lane)
-    except QUEUE_AWAY:
-        log.info("queue is away; the sweep will ring", extra={"alert": alert_id})
 
 
 def width_for(pace: Pace, workers: int) -> int:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from kentongan.response_link import response_url
-
 from channels import AnyChannel
 from kentongan.channel import Gate
 from kentongan.message import Envelope
@@ -19,17 +17,22 @@ from kentongan.outcome import (
     Reason,
     Unknown,
 )
+from kentongan.response_link import response_url
 from ledger.claims import Claimed, Window
 from ledger.engine import LedgerAwayError
 from ledger.settle import Settled, settle
+from workers.aftermath import look_after
 from workers.gate import Pass
 from workers.outcomes import settled_of
+from workers.ringing import ring_when_due
 from workers.runtime import Runtime, Showing
 
 log = logging.getLogger(__name__)
 
 #: A row whose turn has not come this many seconds after its claim is handed back.
 LONGEST_WAIT = 2.0
+#: Seconds that an outcome waits for others to be written with.
+_SETTLE_EVERY = 0.1
 #: How long a settle is tried while the ledger is away; then the settler finds the attempts open.
 _SETTLE_FOR = 30.0
 
@@ -110,26 +113,45 @@ class _Sending:
         )
 
 
-async def send_window(
-    run: Runtime, showing: Showing, channel: AnyChannel, window: Window, *, since: float
-) -> list[tuple[Claimed, Outcome]]:
-    """Send what was claimed at `since` (monotonic seconds) and settle it; return what came of it.
+class Flight:
+    """The sends of one window, settled as they end: one that hangs holds up no other's outcome."""
 
-    Whatever ends it early, what was not begun is handed back and the rest is marked unknown.
-    """
-    sending = _Sending(run, showing, channel, since=since, dies_at=since + window.remaining)
-    sends = [_Send(claimed) for claimed in window.claimed]
-    tasks = [asyncio.create_task(sending.one(send)) for send in sends]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        results = [(send.claimed, send.outcome or _cut_short(send)) for send in sends]
-        written = [settled_of(showing.alert, channel, c, outcome) for c, outcome in results]
-        await asyncio.shield(_settle(run, written))
-    return results
+    def __init__(
+        self, run: Runtime, showing: Showing, channel: AnyChannel, window: Window, *, since: float
+    ) -> None:
+        self._run, self._showing, self._channel = run, showing, channel
+        sending = _Sending(run, showing, channel, since=since, dies_at=since + window.remaining)
+        sends = [_Send(claimed) for claimed in window.claimed]
+        self._aloft = {asyncio.create_task(sending.one(send)): send for send in sends}
+
+    async def fly(self, until: float | None = None) -> bool:
+        """Settle what ends, until all has ended or `until` (monotonic) is past; True for all.
+
+        Whatever ends it early, what was not begun is handed back and the rest is marked unknown.
+        """
+        try:
+            while self._aloft and (until is None or monotonic() < until):
+                done, _ = await asyncio.wait(self._aloft, timeout=_SETTLE_EVERY)
+                await self._land(done)
+        except BaseException:
+            for task in self._aloft:
+                task.cancel()
+            await asyncio.gather(*self._aloft, return_exceptions=True)
+            await asyncio.shield(self._land(set(self._aloft)))
+            raise
+        return not self._aloft
+
+    async def _land(self, done: set[asyncio.Task[None]]) -> None:
+        """Settle what has ended, and draw its conclusions."""
+        landed = [self._aloft.pop(task) for task in done]
+        results = [(send.claimed, send.outcome or _cut_short(send)) for send in landed]
+        if not results:
+            return
+        alert, channel = self._showing.alert, self._channel
+        written = [settled_of(alert, channel, claimed, outcome) for claimed, outcome in results]
+        await _settle(self._run, written)
+        await look_after(self._run, alert, channel, results)
+        ring_when_due(self._run, alert, channel.name, written)
 
 
 def _cut_short(send: _Send) -> Outcome:
