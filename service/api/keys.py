@@ -19,7 +19,6 @@ from service.web.problems import ProblemError, fault, missing
 api = Api("keys")
 
 KeyIdText = Annotated[str, Field(pattern=id_pattern("key_"))]
-GroupName = Annotated[str, Field(min_length=1, max_length=100)]
 Ceiling = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -29,7 +28,9 @@ class KeyPath(Path):
 
 class KeysQuery(Query):
     limit: int = Field(100, ge=1, le=500)
-    cursor: str = Field("", max_length=64, description="`next` of the page before.")
+    cursor: str = Field(
+        "", pattern=r"^(key_[0-9a-v]{26})?$", description="`next` of the page before."
+    )
 
 
 class NewKey(Body):
@@ -38,7 +39,7 @@ class NewKey(Body):
     modes: list[Mode] = Field(
         min_length=1, max_length=3, description="The modes in which it may make alerts."
     )
-    groups: list[GroupName] = Field(
+    groups: list[Line] = Field(
         default_factory=list,
         max_length=1000,
         description="The groups that an integration may alert; others need none.",
@@ -128,7 +129,7 @@ async def list_keys(call: Call, *, query: KeysQuery) -> KeyPage:
     return KeyPage(keys=[_out(key) for key in shown], next=shown[-1].id if more else None)
 
 
-@api.op("GET", "/v1/keys/self", may=Act.WHO_AM_I)
+@api.op("GET", "/v1/self", may=Act.WHO_AM_I)
 async def read_own_key(call: Call) -> KeyOut:
     """Tell what the key of this call is, and what it may do."""
     return _out(call.access.key)
@@ -141,9 +142,16 @@ async def read_key(call: Call, *, path: KeyPath) -> KeyOut:
         return _out(await _existing(db, path))
 
 
-@api.op("DELETE", "/v1/keys/{key_id}", may=Act.MANAGE_KEYS, status=204)
+@api.op("DELETE", "/v1/keys/{key_id}", may=Act.MANAGE_KEYS, status=204, errors=(409,))
 async def revoke_key(call: Call, *, path: KeyPath) -> None:
-    """Close a key for good. Every process stops believing it within five seconds."""
+    """Close a key for good. Every process stops believing it within five seconds.
+
+    A key cannot close itself: the last administrator would lock everybody out.
+    """
+    if path.key_id == call.caller:
+        raise ProblemError(
+            409, "This is the key of this call.", fix="Use another admin's key, or rotate it."
+        )
     async with call.ledger.write() as db:
         key = await _existing(db, path)
         if await keys.revoke(db, key.id, to_micros(call.now())):

@@ -33,7 +33,7 @@ async def test_new_key_opens_the_door_and_is_never_shown_again(
 ) -> None:
     key = await made(client, admin)
 
-    async with client.get("/v1/keys/self", headers=bearer(key)) as answer:
+    async with client.get("/v1/self", headers=bearer(key)) as answer:
         itself = await answer.json()
     async with client.get(f"/v1/keys/{key['id']}", headers=admin) as answer:
         told = await answer.text()
@@ -63,17 +63,26 @@ async def test_revoked_key_is_refused_like_one_that_never_was(
     client: Client, admin: Headers
 ) -> None:
     key = await made(client, admin)
-    assert await status(client, "/v1/keys/self", bearer(key)) == 200
+    assert await status(client, "/v1/self", bearer(key)) == 200
 
     async with client.delete(f"/v1/keys/{key['id']}", headers=admin) as answer:
         assert answer.status == 204
-    async with client.get("/v1/keys/self", headers=bearer(key)) as answer:
+    async with client.get("/v1/self", headers=bearer(key)) as answer:
         revoked = await answer.text()
     never = {"Authorization": f"Bearer ktg_AAAAAAAA_{'A' * 43}"}
-    async with client.get("/v1/keys/self", headers=never) as unknown:
+    async with client.get("/v1/self", headers=never) as unknown:
         assert unknown.status == answer.status == 401
         assert await unknown.text() == revoked
         assert unknown.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_key_cannot_lock_its_own_holder_out(client: Client, admin: Headers) -> None:
+    async with client.get("/v1/self", headers=admin) as answer:
+        own = (await answer.json())["id"]
+
+    async with client.delete(f"/v1/keys/{own}", headers=admin) as answer:
+        assert answer.status == 409
+    assert await status(client, "/v1/self", admin) == 200
 
 
 async def test_rotated_key_works_beside_the_new_one_for_the_overlap(
@@ -89,8 +98,8 @@ async def test_rotated_key_works_beside_the_new_one_for_the_overlap(
     assert answer.status == 201
     assert new["replaces"] == old["id"]
     assert (new["role"], new["modes"]) == (old["role"], old["modes"])
-    assert await status(client, "/v1/keys/self", bearer(old)) == 200
-    assert await status(client, "/v1/keys/self", bearer(new)) == 200
+    assert await status(client, "/v1/self", bearer(old)) == 200
+    assert await status(client, "/v1/self", bearer(new)) == 200
 
 
 async def test_rotation_without_overlap_closes_the_old_key_at_once(
@@ -107,8 +116,8 @@ async def test_rotation_without_overlap_closes_the_old_key_at_once(
     ) as again:
         assert again.status == 409
 
-    assert await status(client, "/v1/keys/self", bearer(old)) == 401
-    assert await status(client, "/v1/keys/self", bearer(new)) == 200
+    assert await status(client, "/v1/self", bearer(old)) == 401
+    assert await status(client, "/v1/self", bearer(new)) == 200
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
@@ -120,7 +129,7 @@ async def test_only_an_admin_sees_or_makes_keys(
     async with client.post("/v1/keys", json=OFFICER, headers=headers) as answer:
         assert answer.status == 403
     assert await status(client, "/v1/keys", headers) == 403
-    assert await status(client, "/v1/keys/self", headers) == 200
+    assert await status(client, "/v1/self", headers) == 200
 
 
 async def test_integration_is_bounded_and_nobody_else_is(client: Client, admin: Headers) -> None:
@@ -152,27 +161,24 @@ async def test_expiry_in_the_past_is_refused(client: Client, admin: Headers) -> 
      "Bearer é", "ktg_AAAAAAAA_" + "A" * 43],
 )  # fmt: skip
 async def test_anything_but_a_good_key_is_unauthorised(client: Client, sent: str) -> None:
-    assert await status(client, "/v1/keys/self", {"Authorization": sent}) == 401
+    assert await status(client, "/v1/self", {"Authorization": sent}) == 401
 
 
 async def test_guessing_is_slowed_down_and_hinders_nobody_else(
     client: Client, admin: Headers
 ) -> None:
     guesses = [f"ktg_{number:08d}_{'A' * 43}" for number in range(FAILURES_PER_MINUTE + 1)]
-    assert await status(client, "/v1/keys/self", admin) == 200
+    assert await status(client, "/v1/self", admin) == 200
 
     seen = [
-        await status(client, "/v1/keys/self", {"Authorization": f"Bearer {guess}"})
-        for guess in guesses
+        await status(client, "/v1/self", {"Authorization": f"Bearer {guess}"}) for guess in guesses
     ]
-    async with client.get(
-        "/v1/keys/self", headers={"Authorization": f"Bearer {guesses[0]}"}
-    ) as answer:
+    async with client.get("/v1/self", headers={"Authorization": f"Bearer {guesses[0]}"}) as answer:
         wait = int(answer.headers["Retry-After"])
 
     assert seen == [401] * FAILURES_PER_MINUTE + [429]
     assert 1 <= wait <= 60
-    assert await status(client, "/v1/keys/self", admin) == 200
+    assert await status(client, "/v1/self", admin) == 200
 
 
 async def test_deeds_are_audited_without_the_secret(
