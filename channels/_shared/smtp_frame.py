@@ -90,17 +90,16 @@ def one_line(text: str) -> str:
 
 def clean(text: str) -> str:
     """Drop what no mail may hold: lone surrogates, and control characters but newline and tab."""
-    lines = text.replace("\r\n", "\n").translate(_NEWLINES)
-    kept = "".join(c for c in lines if c in "\n\t" or not _is_control(c))
+    kept = text.replace("\r\n", "\n").translate(_CONTROLS)
     return kept.encode("utf-8", "ignore").decode()
 
 
-def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character <= "\x9f"
-
-
-#: Everything that some program takes for the end of a line.
-_NEWLINES = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), "\n")
+#: Controls vanish; everything that some program takes for the end of a line becomes one.
+_CONTROLS: dict[int, str | None] = {
+    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0))),
+    **dict.fromkeys(map(ord, "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), "\n"),
+    ord("\t"): "\t",
+}
 
 
 def _banner(mode: Mode, headline: str, text: str) -> str:

@@ -83,7 +83,8 @@ class EmailSettings(BaseSettings):
     @classmethod
     def _readable(cls, value: str) -> str:
         try:
-            ssl.create_default_context(cafile=value or None)
+            if value:
+                ssl.create_default_context(cafile=value)
         except OSError:
             raise ValueError("it holds no certificates that can be read (PEM)") from None
         return value

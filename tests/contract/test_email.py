@@ -22,9 +22,7 @@ from kentongan.outcome import (
 from kentongan.receipt import ReceiptKind
 from tests.fakes import mail
 from tests.fakes.mail import channel_to, envelope, open_gate, wording
-from tests.fakes.smtp import EVERYTHING, Answer, Deed, Heard, Relay, listening
-
-BARE: tuple[str, ...] = ()
+from tests.fakes.smtp import BARE, EVERYTHING, Answer, Deed, Heard, Relay, listening
 
 
 def parsed(heard: Heard) -> EmailMessage:

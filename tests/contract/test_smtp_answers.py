@@ -1,14 +1,16 @@
 """What a relay does and says at any point of the dialogue, and which outcome that is."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 
+from channels._shared.smtp_pool import Relay as SmtpRelay
+from channels._shared.smtp_pool import open_conversation
+from channels._shared.smtp_transaction import Letter, Patience, Transaction
 from kentongan.outcome import Accepted, Deferred, Outcome, Reason, Refused, Unknown
 from tests.fakes.mail import channel_to, envelope, open_gate, wording
-from tests.fakes.smtp import EVERYTHING, Answer, Deed, Relay, listening
-
-BARE: tuple[str, ...] = ()
+from tests.fakes.smtp import BARE, EVERYTHING, Answer, Deed, Relay, listening
 
 
 async def outcome_with(answers: dict[str, Sequence[Answer]], *extensions: str) -> Outcome:
@@ -65,14 +67,16 @@ async def test_relay_of_old_is_greeted_the_old_way() -> None:
 
 
 async def test_body_that_the_relay_does_not_read_was_not_sent() -> None:
-    async with (
-        listening(Relay(answers={"DATA": [Deed.STOP_READING]})) as relay,
-        channel_to(relay) as channel,
-    ):
-        prepared = channel.prepare(wording(text="air " * 1_000_000))
+    letter = Letter(
+        sender=b"a@example.id", recipient=b"b@example.id", content=b"air\r\n" * 4_000_000
+    )
+    async with listening(Relay(answers={"DATA": [Deed.STOP_READING]})) as relay:
+        at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
+        talk = await open_conversation(at)
 
-        outcome = await channel.send(prepared, envelope(), open_gate)
+        outcome = await Transaction(talk, Patience(reply=2, after_dot=0.2)).carry(letter)
 
+        await asyncio.wait([talk.lost], timeout=5)
     assert isinstance(outcome, Deferred)
     assert not relay.messages
 

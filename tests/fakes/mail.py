@@ -22,9 +22,9 @@ NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 PASSWORD = "canary-password-7421"
 
 
-def deployment() -> Deployment:
+def deployment(organisation: str = "BPBD Kota Semarang") -> Deployment:
     return Deployment(
-        organisation="BPBD Kota Semarang",
+        organisation=organisation,
         public_url="https://alerts.example.id",
         locale="id",
         region="ID",
