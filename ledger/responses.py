@@ -93,25 +93,30 @@ async def _last(db: AsyncConnection, delivery_id: DeliveryId) -> tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressed:
-    """A delivery as the person whom it addresses may see it."""
+    """A delivery as the person whom it addresses may see it.
+
+    `answers` in the order in which they came; `is_replaced`: a correction of the alert exists.
+    """
 
     id: DeliveryId
     channel: str
     address: str
     locale: str
-    response: str | None
+    answers: tuple[str, ...]
     alert: Alert
+    is_replaced: bool
 
 
 async def addressed(db: AsyncConnection, delivery_id: DeliveryId) -> Addressed | None:
     """Return a delivery with its alert; None where there is none (any more)."""
+    later = alerts.alias("later")
     query = (
         select(
             alerts,
             deliveries.c.channel,
             deliveries.c.address,
             deliveries.c.locale,
-            deliveries.c.response,
+            exists().where(later.c.corrects == alerts.c.id).label("is_replaced"),
         )
         .join(deliveries, deliveries.c.alert_id == alerts.c.id)
         .where(deliveries.c.id == delivery_id)
@@ -124,6 +129,16 @@ async def addressed(db: AsyncConnection, delivery_id: DeliveryId) -> Addressed |
         channel=row.channel,
         address=row.address,
         locale=row.locale,
-        response=row.response,
+        answers=await _answers(db, delivery_id),
         alert=alert_of(row),
+        is_replaced=bool(row.is_replaced),
     )
+
+
+async def _answers(db: AsyncConnection, delivery_id: DeliveryId) -> tuple[str, ...]:
+    query = (
+        select(responses.c.option)
+        .where(responses.c.delivery_id == delivery_id)
+        .order_by(responses.c.id)
+    )
+    return tuple((await db.execute(query)).scalars())
