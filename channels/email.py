@@ -148,7 +148,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
                 asyncio.timeout(self.settings.total_timeout),
                 self._pool.conversation(urgent=envelope.lane is Lane.FLASH) as talk,
             ):
-                await gate()
+                await gate(talk.transport)
                 if not (address.isascii() or "smtputf8" in talk.extensions):
                     return Refused(Reason.INVALID_ADDRESS, "the relay takes ASCII addresses only")
                 transaction = self._transaction(talk, envelope)

@@ -4,6 +4,7 @@ A plug-in imports `kentongan.*` and nothing else of ours.
 """
 
 from abc import ABC, abstractmethod
+from asyncio import BaseTransport
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,10 @@ from kentongan.retry import RetrySchedule
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 PreparedT = TypeVar("PreparedT")
 
-#: Asked by a channel between holding the connection and the first byte; raises `NotBegunError`.
-Gate = Callable[[], Awaitable[None]]
+#: Asked by a channel between holding the connection and the first byte; raises `NotBegunError`. It is
+#: told the transport, so that the engine can abort it should the worker's lease lapse meanwhile: a
+#: worker that was frozen must finish nothing of what stands half-written in its buffers.
+Gate = Callable[[BaseTransport | None], Awaitable[None]]
 
 
 class Repeat(StrEnum):

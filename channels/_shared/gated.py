@@ -4,6 +4,7 @@ Asking before the pool is asked would be too early: a connection may take three 
 and an alert can be stopped, or a lease lost, in that time.
 """
 
+from asyncio import BaseTransport
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,9 @@ class Passage:
         self._gate = gate
         self.begun = False
 
-    async def enter(self) -> None:
+    async def enter(self, transport: BaseTransport | None) -> None:
         """Ask the gate; what it raises passes through and leaves `begun` false."""
-        await self._gate()
+        await self._gate(transport)
         self.begun = True
 
 
@@ -47,7 +48,7 @@ class GatedConnector(TCPConnector):
         if passage is None:  # a question to the provider, not a send
             return connection
         try:
-            await passage.enter()
+            await passage.enter(connection.transport)
         except BaseException:
             connection.close()
             raise

@@ -42,6 +42,11 @@ class Conversation(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
 
     @property
+    def transport(self) -> asyncio.Transport:
+        """The socket's transport, for whoever may have to abort it."""
+        return self._transport
+
+    @property
     def is_idle(self) -> bool:
         """Whether the next transaction can begin here."""
         return self.is_open and not self._waiting and not self._transport.is_closing()

@@ -28,7 +28,7 @@ async def test_gate_is_asked_once_with_the_connection_in_hand() -> None:
     asked: list[list[str]] = []
     async with listening(Relay()) as relay, channel_to(relay) as channel:
 
-        async def gate() -> None:
+        async def gate(_transport: object) -> None:
             asked.append(relay.verbs())
 
         await channel.send(channel.prepare(wording()), envelope(), gate)

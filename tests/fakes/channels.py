@@ -1,5 +1,6 @@
 """Dull things that every channel is given: a deployment, a wording, an envelope, a gate."""
 
+from asyncio import BaseTransport
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,7 +81,7 @@ class CountingGate:
     stops_with: Reason | None = None
     asked: int = 0
 
-    async def __call__(self) -> None:
+    async def __call__(self, _transport: BaseTransport | None) -> None:
         self.asked += 1
         if self.stops_with is not None:
             raise NotBegunError(self.stops_with)
