@@ -1,10 +1,10 @@
 """Deliveries for people to look at: pages of them, and one of them whole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, and_, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -44,6 +44,10 @@ class Shown:
     settled_at: int | None
     people: tuple[Told, ...] = ()
 
+    def as_of(self, waiting_shows: State) -> Self:
+        """Return it with what a waiting delivery of its alert is by now (`Overview`)."""
+        return replace(self, state=waiting_shows) if self.state is State.WAITING else self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
@@ -74,7 +78,7 @@ async def page(
     )
     rows = (await db.execute(_filtered(query, alert_id, which))).all()
     people = await _people(db, [row.id for row in rows])
-    return [_shown(row, people.get(row.id, ()), which.waiting_shows) for row in rows]
+    return [_shown(row, people.get(row.id, ())).as_of(which.waiting_shows) for row in rows]
 
 
 async def get(db: AsyncConnection, delivery_id: str) -> Shown | None:
@@ -83,7 +87,7 @@ async def get(db: AsyncConnection, delivery_id: str) -> Shown | None:
     if row is None:
         return None
     people = await _people(db, [row.id])
-    return _shown(row, people.get(row.id, ()), State.WAITING)
+    return _shown(row, people.get(row.id, ()))
 
 
 def _filtered(query: Select[Any], alert_id: str, which: Filter) -> Select[Any]:
@@ -121,12 +125,18 @@ def _begins(alert_id: str, which: Filter) -> ColumnElement[bool]:
         by_name = _for(alert_id, alert_people.c.recipient_id.in_(named(name)))
     if not which.by_address:
         return by_name
-    return or_(by_name, deliveries.c.address.between(*prefix_range(which.prefix.strip())))
+    return or_(by_name, _begins_with(deliveries.c.address, which.prefix.strip()))
 
 
 def named(prefix: str) -> Select[tuple[str]]:
     """Return the query for recipients, also deleted ones, whose searchable name begins so."""
-    return select(recipients.c.id).where(recipients.c.search.between(*prefix_range(prefix)))
+    return select(recipients.c.id).where(_begins_with(recipients.c.search, prefix))
+
+
+def _begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    first, last = prefix_range(prefix)
+    # Not BETWEEN: PostgreSQL's grammar takes no COLLATE there, which our columns bring along.
+    return and_(column >= first, column <= last)
 
 
 async def _people(db: AsyncConnection, ids: Sequence[str]) -> Mapping[str, tuple[Told, ...]]:
@@ -150,15 +160,14 @@ async def _people(db: AsyncConnection, ids: Sequence[str]) -> Mapping[str, tuple
     return found
 
 
-def _shown(row: Any, people: tuple[Told, ...], waiting_shows: State) -> Shown:
-    state = State(row.state)
+def _shown(row: Any, people: tuple[Told, ...]) -> Shown:
     return Shown(
         id=DeliveryId(row.id),
         alert_id=AlertId(row.alert_id),
         channel=row.channel,
         address=row.address,
         locale=row.locale,
-        state=waiting_shows if state is State.WAITING else state,
+        state=State(row.state),
         receipt=KIND_OF_RANK[row.receipt],
         response=row.response,
         reason=row.reason,

@@ -1,0 +1,229 @@
+"""How deliveries look in answers, to those who may see addresses and to those who may not."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from kentongan.access import Extent
+from kentongan.clock import to_datetime
+from kentongan.delivery import State
+from kentongan.receipt import ReceiptKind
+from ledger.deliveries import Shown
+from ledger.delivery_story import Story, Try
+from service.calls import Call
+from service.web.bodies import Instant, Out
+
+
+class ToldOut(Out):
+    """One whom it is for."""
+
+    person: str
+    recipient: str | None = Field(description="Null for a contact point that was written out.")
+    name: str
+
+
+class DeliveryOut(Out):
+    """One message to one contact point; it counts for all who share that."""
+
+    id: str
+    channel: str
+    address: str | None = Field(
+        description="Masked for auditors; null for integrations, which see none."
+    )
+    locale: str
+    state: State
+    receipt: ReceiptKind = Field(description="The best that its provider said.")
+    response: str | None = Field(description="The option chosen; empty for a bare acknowledgement.")
+    reason: str | None = Field(description="Why it did not get through, or waits.")
+    attempts: int
+    units: int
+    due_at: Instant | None = Field(description="When it is tried again.")
+    settled_at: Instant | None
+    people: list[ToldOut]
+
+
+class DeliveryPage(Out):
+    deliveries: list[DeliveryOut]
+    next: str | None = Field(description="`cursor` of the next page; null at the end.")
+
+
+class AttemptOut(Out):
+    """One try. Our words, and beside them the provider's own."""
+
+    no: int
+    sender: str
+    opened_at: Instant
+    outcome: str | None = Field(description="What the provider answered at once.")
+    outcome_at: Instant | None
+    reason: str | None
+    detail: str | None = Field(description="The provider's words about the outcome.")
+    provider_id: str | None
+    resolution: str | None = Field(description="What became of an unknown outcome.")
+    resolution_by: str | None
+    resolution_at: Instant | None
+    receipt: ReceiptKind = Field(description="The best that the provider said later.")
+    receipt_at: Instant | None
+    receipt_word: str | None = Field(description="As the provider calls it.")
+    receipt_code: str | None
+    conflict: bool = Field(description="It was said to have failed and to have arrived.")
+
+
+class ResponseOut(Out):
+    """What the person answered; the first counts, later ones are kept."""
+
+    at: Instant
+    option: str
+    via: str
+    first: bool
+
+
+class Moment(Out):
+    """One thing that happened."""
+
+    at: Instant
+    what: Literal["opened", "outcome", "resolution", "report", "response", "message"]
+    attempt: int | None
+    word: str = Field(description="In our words: the outcome, the kind of report, the option.")
+    reason: str | None = None
+    by: str | None = Field(None, description="Who decided, or the way it came.")
+    verdict: str | None = Field(None, description="What became of a report; null while it waits.")
+    raw: dict[str, Any] | None = Field(
+        None, description="What the provider sent, as it was sent. Only for who sees addresses."
+    )
+
+
+class WholeDelivery(DeliveryOut):
+    """A delivery with everything that is known of it."""
+
+    alert: str
+    tries: list[AttemptOut]
+    responses: list[ResponseOut]
+    timeline: list[Moment] = Field(description="All of it in the order of time.")
+
+
+def delivery_out(call: Call, one: Shown) -> DeliveryOut:
+    """Return a delivery as this caller may see it."""
+    return DeliveryOut(**_fields(call, one))
+
+
+def whole_delivery(call: Call, one: Shown, story: Story) -> WholeDelivery:
+    """Return everything about a delivery that this caller may see."""
+    return WholeDelivery(
+        **_fields(call, one),
+        alert=one.alert_id,
+        tries=[_attempt(call, one.address, each) for each in story.tries],
+        responses=[
+            ResponseOut(at=to_datetime(r.at), option=r.option, via=r.via, first=r.first)
+            for r in story.answered
+        ],
+        timeline=sorted(_moments(call, story), key=lambda moment: moment.at),
+    )
+
+
+def _fields(call: Call, one: Shown) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "channel": one.channel,
+        "address": call.shown(one.address),
+        "locale": one.locale,
+        "state": one.state,
+        "receipt": one.receipt,
+        "response": one.response,
+        "reason": one.reason,
+        "attempts": one.attempts,
+        "units": one.units,
+        "due_at": _instant(one.due_at),
+        "settled_at": _instant(one.settled_at),
+        "people": [
+            ToldOut(person=told.person_id, recipient=told.recipient_id, name=told.name)
+            for told in one.people
+        ],
+    }
+
+
+def _instant(micros: int | None) -> Instant | None:
+    return None if micros is None else to_datetime(micros)
+
+
+def _attempt(call: Call, address: str, one: Try) -> AttemptOut:
+    return AttemptOut(
+        no=one.no,
+        sender=one.sender,
+        opened_at=to_datetime(one.opened_at),
+        outcome=one.outcome,
+        outcome_at=_instant(one.outcome_at),
+        reason=one.reason,
+        detail=_without(call, address, one.detail),
+        provider_id=one.provider_id,
+        resolution=one.resolution,
+        resolution_by=one.resolution_by,
+        resolution_at=_instant(one.resolution_at),
+        receipt=one.receipt,
+        receipt_at=_instant(one.receipt_at),
+        receipt_word=one.word,
+        receipt_code=one.code,
+        conflict=one.conflict,
+    )
+
+
+def _without(call: Call, address: str, detail: str | None) -> str | None:
+    """Providers like to repeat the address that they refuse."""
+    if detail is None or call.extent is Extent.ALL:
+        return detail
+    return re.sub(re.escape(address), call.shown(address) or "…", detail, flags=re.IGNORECASE)
+
+
+def _moments(call: Call, story: Story) -> Iterator[Moment]:
+    for one in story.tries:
+        yield from _of_attempt(one)
+    for said in story.said:
+        yield Moment(
+            at=to_datetime(said.at),
+            what="report",
+            attempt=said.no,
+            word=said.kind,
+            verdict=said.verdict,
+            raw=_raw(call, said.payload),
+        )
+    for answer in story.answered:
+        yield Moment(
+            at=to_datetime(answer.at),
+            what="response",
+            attempt=None,
+            word=answer.option,
+            by=answer.via,
+        )
+    for wrote in story.wrote:
+        yield Moment(
+            at=to_datetime(wrote.at),
+            what="message",
+            attempt=None,
+            word=wrote.meaning,
+            raw=_raw(call, {"body": wrote.body}),
+        )
+
+
+def _of_attempt(one: Try) -> Iterator[Moment]:
+    yield Moment(at=to_datetime(one.opened_at), what="opened", attempt=one.no, word="opened")
+    if one.outcome is not None and one.outcome_at is not None:
+        yield Moment(
+            at=to_datetime(one.outcome_at),
+            what="outcome",
+            attempt=one.no,
+            word=one.outcome,
+            reason=one.reason,
+        )
+    if one.resolution is not None and one.resolution_at is not None:
+        yield Moment(
+            at=to_datetime(one.resolution_at),
+            what="resolution",
+            attempt=one.no,
+            word=one.resolution,
+            by=one.resolution_by,
+        )
+
+
+def _raw(call: Call, payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    return dict(payload) if call.extent is Extent.ALL else None
