@@ -24,8 +24,8 @@ from kentongan.retry import RetrySchedule
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 PreparedT = TypeVar("PreparedT")
 
-#: Asked by a channel between holding the connection and the first byte; raises `NotBegunError`. It is
-#: told the transport, so that the engine can abort it should the worker's lease lapse meanwhile: a
+#: Asked by a channel between holding the connection and the first byte; raises `NotBegunError`.
+#: It is told the transport, so that the engine can abort it should the worker's lease lapse: a
 #: worker that was frozen must finish nothing of what stands half-written in its buffers.
 Gate = Callable[[BaseTransport | None], Awaitable[None]]
 

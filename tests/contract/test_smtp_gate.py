@@ -11,7 +11,7 @@ async def test_closed_gate_writes_nothing_and_keeps_the_connection() -> None:
     async with listening(Relay()) as relay, channel_to(relay) as channel:
         prepared = channel.prepare(wording())
 
-        async def closed() -> None:
+        async def closed(_transport: object) -> None:
             raise NotBegunError(Reason.STOPPED)
 
         stopped = await channel.send(prepared, envelope(), closed)

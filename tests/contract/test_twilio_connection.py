@@ -88,7 +88,7 @@ async def test_gate_is_asked_again_for_a_connection_that_was_kept() -> None:
 
 
 async def test_bug_in_a_gate_is_not_taken_for_an_answer() -> None:
-    async def broken() -> None:
+    async def broken(_transport: object) -> None:
         raise ValueError("a bug")
 
     async with texting(created()) as (channel, heard):
