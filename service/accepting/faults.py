@@ -12,13 +12,14 @@ class Faults:
     def __init__(self) -> None:
         self._found: list[Fault] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._found)
-
     def note(self, at: str, problem: str, fix: str) -> None:
         """Note a fault of the part `at` of the body, as in `audience/groups/0`."""
         if len(self._found) < MOST:
             self._found.append(Fault(where="body", at=at, problem=problem, fix=fix))
+
+    def are_about(self, part: str) -> bool:
+        """Tell whether anything is wrong with `part` of the body, so that it is not judged."""
+        return any(fault.at.split("/")[0] == part for fault in self._found)
 
     def refuse_if_any(self) -> None:
         """Raise the 422 that names all of them."""

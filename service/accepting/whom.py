@@ -10,6 +10,7 @@ from kentongan.ids import AlertId, GroupId, RecipientId
 from ledger import groups
 from ledger.audience_lookup import MOST_COUNTED, count_people, group_ids, groups_called
 from ledger.engine import Db
+from service.accepting.earlier import is_correction
 from service.accepting.faults import Faults
 from service.accepting.ways import Ways
 from service.api.alert_bodies import NewAlert, NewAudience
@@ -28,8 +29,8 @@ async def whom_for(
     call: Call, db: Db, body: NewAlert, original: Alert | None, *, ways: Ways, faults: Faults
 ) -> Whom:
     """Look up an audience; a correction's is given by its original."""
-    if original is not None:
-        got = Of(alert=original.id, who=Who.MAY_HAVE_GOT)
+    if is_correction(body):
+        got = Of(alert=original.id, who=Who.MAY_HAVE_GOT) if original else None
         return Whom(audience=Audience(of=got))
     asked = body.audience
     if asked is None or not (asked.groups or asked.recipients or asked.points or asked.of):
@@ -107,7 +108,7 @@ def _points(asked: NewAudience, ways: Ways, faults: Faults) -> tuple[PastedPoint
 async def _people(call: Call, db: Db, found: Audience, faults: Faults) -> int | None:
     ceiling = call.access.key.people_per_alert if call.extent is Extent.OWN else None
     counted = await count_people(db, found, max(MOST_COUNTED, ceiling or 0))
-    if counted == 0 and not faults:
+    if counted == 0 and not faults.are_about("audience"):
         faults.note("audience", "There is nobody in it.", "Check whom it is for.")
     if ceiling is not None and (counted is None or counted > ceiling):
         how_many = "too many" if counted is None else f"{counted:,}"
