@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from sqlalchemy import Select, and_, false, or_, select
+from sqlalchemy import Select, and_, false, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -70,15 +70,36 @@ async def page(
     db: AsyncConnection, alert_id: str, which: Filter, *, after: str = "", limit: int
 ) -> list[Shown]:
     """Return deliveries in the order of their making, behind the id `after`."""
+    states = raw_states(which.states, which.waiting_shows) if which.states else list(State)
+    narrowed = await _narrowed(db, alert_id, which)
+    parts = [
+        _of_state(alert_id, state, after, limit).where(*narrowed).subquery() for state in states
+    ]
+    if not parts:
+        return []
+    # The index has an alert's deliveries state by state; its next ones overall are among the next
+    # ones of each state. Asked at once, either engine would sort the whole alert for each page.
+    ids = union_all(*(select(part.c.id) for part in parts)).subquery()
     query = (
         select(deliveries)
-        .where(deliveries.c.alert_id == alert_id, deliveries.c.id > after)
+        .where(deliveries.c.id.in_(select(ids.c.id)))
         .order_by(deliveries.c.id)
         .limit(limit)
     )
-    rows = (await db.execute(_filtered(query, alert_id, which))).all()
+    rows = (await db.execute(query)).all()
     people = await _people(db, [row.id for row in rows])
     return [_shown(row, people.get(row.id, ())).as_of(which.waiting_shows) for row in rows]
+
+
+def _of_state(alert_id: str, state: State, after: str, limit: int) -> Select[tuple[str]]:
+    return (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.alert_id == alert_id, deliveries.c.state == state, deliveries.c.id > after
+        )
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
 
 
 async def get(db: AsyncConnection, delivery_id: str) -> Shown | None:
@@ -90,18 +111,19 @@ async def get(db: AsyncConnection, delivery_id: str) -> Shown | None:
     return _shown(row, people.get(row.id, ()))
 
 
-def _filtered(query: Select[Any], alert_id: str, which: Filter) -> Select[Any]:
-    if which.states:
-        query = query.where(deliveries.c.state.in_(raw_states(which.states, which.waiting_shows)))
+async def _narrowed(db: AsyncConnection, alert_id: str, which: Filter) -> list[ColumnElement[bool]]:
+    """Return the conditions beside the state; somebody's few deliveries are looked up first."""
+    found: list[ColumnElement[bool]] = []
     if which.channels:
-        query = query.where(deliveries.c.channel.in_(which.channels))
+        found.append(deliveries.c.channel.in_(which.channels))
     if which.reasons:
-        query = query.where(deliveries.c.reason.in_(which.reasons))
+        found.append(deliveries.c.reason.in_(which.reasons))
     if which.recipient is not None:
-        query = query.where(_for(alert_id, alert_people.c.recipient_id == which.recipient))
+        theirs = _for(alert_id, alert_people.c.recipient_id == which.recipient)
+        found.append(deliveries.c.id.in_((await db.execute(theirs)).scalars().all()))
     if which.prefix:
-        query = query.where(_begins(alert_id, which))
-    return query
+        found.append(_begins(alert_id, which))
+    return found
 
 
 def raw_states(wanted: Sequence[State], waiting_shows: State) -> list[State]:
@@ -110,19 +132,19 @@ def raw_states(wanted: Sequence[State], waiting_shows: State) -> list[State]:
     return sorted(raw | {State.WAITING} if waiting_shows in wanted else raw)
 
 
-def _for(alert_id: str, whom: ColumnElement[bool]) -> ColumnElement[bool]:
-    theirs = (
+def _for(alert_id: str, whom: ColumnElement[bool]) -> Select[tuple[str]]:
+    return (
         select(delivery_people.c.delivery_id)
         .join(alert_people, alert_people.c.id == delivery_people.c.person_id)
         .where(alert_people.c.alert_id == alert_id, whom)
     )
-    return deliveries.c.id.in_(theirs)
 
 
 def _begins(alert_id: str, which: Filter) -> ColumnElement[bool]:
     by_name: ColumnElement[bool] = false()
     if name := searchable(which.prefix):
-        by_name = _for(alert_id, alert_people.c.recipient_id.in_(named(name)))
+        theirs = _for(alert_id, alert_people.c.recipient_id.in_(named(name))).cte("theirs")
+        by_name = deliveries.c.id.in_(select(theirs.c.delivery_id))
     if not which.by_address:
         return by_name
     return or_(by_name, _begins_with(deliveries.c.address, which.prefix.strip()))

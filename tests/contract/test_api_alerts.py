@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from kentongan.access import Role
 from ledger import alerts
 from ledger.engine import Ledger
+from ledger.schema_people import audit
 from service.wiring import House
 from tests.fakes.alerting import Village, alert, alerting_house, got, posted, settle_village
 from tests.fakes.house import Client, Headers, QuietBell, key_of
@@ -174,3 +176,21 @@ async def test_queue_that_is_away_does_not_keep_an_alert_out(
     house.queue.away = True
 
     assert (await posted(client, officer, alert()))[0] == 202
+
+
+async def test_what_was_done_is_audited_without_words_or_addresses(
+    client: Client, officer: Headers, ledger: Ledger
+) -> None:
+    body = alert(audience={"points": [{"channel": "sms", "address": "+628111000009"}]})
+    _, accepted = await posted(client, officer, body)
+    await ordered(client, officer, accepted["id"], "pause")
+    await ordered(client, officer, accepted["id"], "stop")
+    await ordered(client, officer, accepted["id"], "stop")
+
+    async with ledger.read() as db:
+        rows = (await db.execute(select(audit).where(audit.c.subject == accepted["id"]))).all()
+
+    assert [row.action for row in rows] == ["alert.accept", "alert.pause", "alert.stop"]
+    assert rows[0].detail["people"] == 1
+    assert "+62" not in str(rows)
+    assert "Water" not in str(rows)
