@@ -19,6 +19,7 @@ from kentongan.settling import Resolution
 from ledger.dialect import update_many
 from ledger.engine import read_now
 from ledger.events import mark
+from ledger.provider_ids import holders
 from ledger.schema import attempts, deliveries
 from ledger.settle import Running, best_receipt, lock_running
 
@@ -68,6 +69,7 @@ async def join(
     running = await lock_running(db, sorted({row.alert_id for row in rows.values()}))
     was = {ref: _standing_of(row) for ref, row in rows.items()}
     states = dict(was)
+    held = await holders(db, _ids_of(found))
     verdicts: dict[str, str] = {}
     opted_out: list[tuple[str, str]] = []
     for item in found:
@@ -75,7 +77,11 @@ async def join(
         if item.receipt is None or ref is None:
             verdicts[item.event] = "unread" if item.receipt is None else "quarantined"
             continue
+        if not held.is_free(item.channel, item.receipt.provider_id, ref):
+            verdicts[item.event] = "quarantined"
+            continue
         step = joined(states[ref], item.receipt)
+        held.hold(item.channel, step.standing.provider_id, ref)
         verdicts[item.event] = step.verdict
         states[ref] = step.standing
         if step.verdict == "joined" and item.receipt.reason == Reason.OPTED_OUT:
@@ -91,11 +97,7 @@ async def join(
 async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[AttemptRef, Any]:
     """Lock and return the attempts that the receipts speak of, with their deliveries."""
     named = {f.receipt.attempt.delivery_id for f in found if f.receipt and f.receipt.attempt}
-    ids = {
-        (f.channel, f.receipt.provider_id)
-        for f in found
-        if f.receipt and not f.receipt.attempt and f.receipt.provider_id
-    }
+    ids = _ids_of([f for f in found if f.receipt and not f.receipt.attempt])
     by_provider = [
         and_(attempts.c.channel == channel, attempts.c.provider_id == provider_id)
         for channel, provider_id in sorted(ids)
@@ -117,6 +119,8 @@ async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[
             attempts.c.failed_once,
             deliveries.c.address,
             deliveries.c.work,
+            deliveries.c.response,
+            deliveries.c.due_at,
             deliveries.c.tries,
             deliveries.c.attempts.label("latest"),
             deliveries.c.receipt.label("best"),
@@ -128,6 +132,12 @@ async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[
     )
     rows = await db.execute(query)
     return {AttemptRef(DeliveryId(row.delivery_id), row.no): row for row in rows}
+
+
+def _ids_of(found: Sequence[EventReceipt]) -> set[tuple[str, str]]:
+    return {
+        (f.channel, f.receipt.provider_id) for f in found if f.receipt and f.receipt.provider_id
+    }
 
 
 def _standing_of(row: Any) -> Standing:
@@ -215,9 +225,15 @@ async def _write_deliveries(
     allowed: Allowed,
     now: int,
 ) -> None:
+    reached = {
+        ref.delivery_id
+        for ref, standing in changed.items()
+        if standing.rank >= REACHED_RANK or _is_over(rows[ref])
+    }
     moves: dict[AttemptRef, _Move] = {}
     for ref, standing in changed.items():
-        moves[ref] = _move(ref, standing, rows[ref], allowed, now)
+        ended = ref.delivery_id in reached
+        moves[ref] = _move(ref, standing, rows[ref], allowed, now, ended=ended)
     by_delivery: dict[str, dict[str, Any]] = {}
     for ref, move in sorted(moves.items()):
         row = rows[ref]
@@ -237,22 +253,38 @@ async def _write_deliveries(
     await update_many(db, deliveries, list(by_delivery.values()), keys=("id", "attempts"))
 
 
-def _move(ref: AttemptRef, standing: Standing, row: Any, allowed: Allowed, now: int) -> _Move:
+def _is_over(row: Any) -> bool:
+    """Tell whether the person has got it, or has answered: no failure has them called again."""
+    return row.response is not None or row.best >= REACHED_RANK
+
+
+def _move(
+    ref: AttemptRef, standing: Standing, row: Any, allowed: Allowed, now: int, *, ended: bool
+) -> _Move:
     """Decide what a delivery's work becomes (docs/states.md draws the moves)."""
-    work = Work(row.work)
-    if standing.rank >= REACHED_RANK:
-        ended = work in {Work.RETRY_WAIT, Work.UNKNOWN}
-        return _Move(work=Work.SETTLED if ended else work, receipt=standing.rank)
-    if ref.no != row.latest or work not in {Work.SETTLED, Work.UNKNOWN}:
-        return _Move(work=work, receipt=standing.rank, reason=standing.reason)
-    if standing.rank == FAILED_RANK and standing.transient:
-        wait = allowed.schedules[row.channel].wait_before(max(row.tries, 1))
-        if wait is not None:
-            due_at = now + wait // MICROSECOND
-            next_work, _ = allowed.running[row.alert_id].work_for(Work.RETRY_WAIT, due_at)
-            if next_work is Work.RETRY_WAIT:
-                return _Move(
-                    work=next_work, receipt=standing.rank, reason=standing.reason, due_at=due_at
-                )
-            return _Move(work=Work.SETTLED, receipt=standing.rank, reason=standing.reason)
-    return _Move(work=Work.SETTLED, receipt=standing.rank, reason=standing.reason)
+    work, rank = Work(row.work), standing.rank
+    if ended:
+        waits = work in {Work.RETRY_WAIT, Work.UNKNOWN}
+        return _Move(work=Work.SETTLED if waits else work, receipt=rank)
+    if ref.no != row.latest or work not in {Work.SETTLED, Work.UNKNOWN, Work.RETRY_WAIT}:
+        return _Move(work=work, receipt=rank, reason=standing.reason)
+    fails_for_now = rank == FAILED_RANK and standing.transient
+    if work is Work.RETRY_WAIT and (fails_for_now or rank < FAILED_RANK):
+        return _Move(work=work, receipt=rank, reason=standing.reason, due_at=row.due_at)
+    due_at = _due_again(row, allowed, now) if fails_for_now else None
+    return _Move(
+        work=Work.SETTLED if due_at is None else Work.RETRY_WAIT,
+        receipt=rank,
+        reason=standing.reason,
+        due_at=due_at,
+    )
+
+
+def _due_again(row: Any, allowed: Allowed, now: int) -> int | None:
+    """Return when to try again; None: tries are used up, or the alert no longer runs by then."""
+    wait = allowed.schedules[row.channel].wait_before(max(row.tries, 1))
+    if wait is None:
+        return None
+    due_at = now + wait // MICROSECOND
+    work, _ = allowed.running[row.alert_id].work_for(Work.RETRY_WAIT, due_at)
+    return due_at if work is Work.RETRY_WAIT else None
