@@ -13,6 +13,7 @@ class Exit(IntEnum):
     NOT_ALLOWED = 4
     NOT_FOUND = 5
     UNREACHABLE = 8  # a database, a queue, a provider or the network
+    UNBALANCED = 9  # the ledger contradicts itself, or the simulator's book
     INTERRUPTED = 130
 
 

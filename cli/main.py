@@ -22,7 +22,8 @@ examples:
   kentongan db upgrade                bring the ledger to this version's schema
 
 exit codes: 0 done, 1 unexpected or unhealthy, 2 called or configured wrongly, 3 invalid input,
-4 not allowed, 5 not found, 8 database, queue, provider or network away, 130 interrupted
+4 not allowed, 5 not found, 8 database, queue, provider or network away, 9 books out of balance,
+130 interrupted
 """
 
 
@@ -55,7 +56,12 @@ COMMANDS = (
     Command("simulator", "cli.simulator:simulator", "run the simulated carriers"),
     Command("db upgrade", "cli.db:upgrade", "bring the ledger to this version's schema"),
     Command("doctor", "cli.doctor:doctor", "check this installation", (JSON,)),
-    Command("ledger check", "cli.ledger_check:check", "see whether the books balance", (JSON,)),
+    Command(
+        "ledger check",
+        "cli.ledger_check:check",
+        "see whether the books balance",
+        (Option("--simulator", "URL of the simulator that carries everything; its book too"), JSON),
+    ),
     Command("config docs", "cli.config_docs:docs", "print every setting as Markdown"),
     Command(
         "key create",
