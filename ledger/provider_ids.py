@@ -1,4 +1,4 @@
-"""Which attempts hold which ids of a provider: an id that another attempt holds is never adopted."""
+"""Which attempts hold which of a provider's ids: what another attempt holds is not adopted."""
 
 from collections import defaultdict
 from collections.abc import Collection

@@ -74,17 +74,15 @@ async def join(
     opted_out: list[tuple[str, str]] = []
     for item in found:
         ref = _ref_of(item, rows)
-        if item.receipt is None or ref is None:
-            verdicts[item.event] = "unread" if item.receipt is None else "quarantined"
+        said = item.receipt
+        if said is None or not ref or not held.is_free(item.channel, said.provider_id, ref):
+            verdicts[item.event] = "unread" if said is None else "quarantined"
             continue
-        if not held.is_free(item.channel, item.receipt.provider_id, ref):
-            verdicts[item.event] = "quarantined"
-            continue
-        step = joined(states[ref], item.receipt)
+        step = joined(states[ref], said)
         held.hold(item.channel, step.standing.provider_id, ref)
         verdicts[item.event] = step.verdict
         states[ref] = step.standing
-        if step.verdict == "joined" and item.receipt.reason == Reason.OPTED_OUT:
+        if step.verdict == "joined" and said.reason == Reason.OPTED_OUT:
             opted_out.append((item.channel, rows[ref].address))
     changed = {ref: standing for ref, standing in states.items() if standing != was[ref]}
     await _write_attempts(db, changed, rows, now)
