@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from typing_extensions import override
@@ -129,15 +130,14 @@ class _Door(SMTP):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._desk.connections.add(transport)
-        super().connection_made(transport)
+        opened = cast("asyncio.Transport", transport)  # uvloop's are, though not by inheritance
+        self._desk.connections.add(opened)
+        super().connection_made(opened)
         if len(self._desk.connections) > MOST_CONNECTIONS:
-            transport.write(b"421 4.3.2 Too many connections\r\n")
-            transport.close()
+            opened.write(b"421 4.3.2 Too many connections\r\n")
+            opened.close()
 
     @override
     def connection_lost(self, error: Exception | None) -> None:
-        if isinstance(self.transport, asyncio.Transport):
-            self._desk.connections.discard(self.transport)
+        self._desk.connections.discard(cast("asyncio.Transport", self.transport))
         super().connection_lost(error)

@@ -89,7 +89,7 @@ async def _answer(hook: Hook, request: web.Request) -> web.StreamResponse:
 
 
 def _garbage(request: web.Request) -> web.Response:
-    if isinstance(request.transport, asyncio.Transport):
+    if request.transport:
         request.transport.write(b"\x00\x01 this is no HTTP \xff\xfe\r\n\r\n")
         request.transport.close()
     return web.Response(status=500)

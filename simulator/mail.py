@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from secrets import token_hex
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from typing_extensions import override
@@ -79,8 +79,7 @@ class Mail:
 
     def close(self) -> None:
         for transport in list(self.connections):
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+            _cut(transport)
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd calls it by this name
         self,
@@ -193,8 +192,13 @@ def _lower(dsn: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _abort(server: MailServer) -> None:
-    if isinstance(server.transport, asyncio.Transport):
-        server.transport.abort()
+    _cut(server.transport)
+
+
+def _cut(transport: asyncio.BaseTransport | None) -> None:
+    if transport:
+        # uvloop's transports can do this too, and inherit from nothing of asyncio's.
+        cast("asyncio.Transport", transport).abort()
 
 
 def _hang_up_after(server: MailServer, reply: str) -> str:
