@@ -1,37 +1,93 @@
 """What `kentongan up` finds the first time: an administrator's key and people to warn."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cli.configured import Configured
+from cli.seed_people import GROUPS, PEOPLE, Example
 from kentongan.access import Role
-from ledger import keys
-from ledger.engine import Ledger
+from kentongan.alert import Mode
+from kentongan.ids import GroupId
+from kentongan.recipient import Draft
+from ledger import groups, keys, recipients
+from ledger.engine import Db, Ledger, read_now
 
-#: What the printed curl posts.
-EXAMPLE: Mapping[str, Any] = {
-    "mode": "test",
-    "type": "alert",
-    "severity": "severe",
-    "urgency": "immediate",
-    "certainty": "observed",
-    "category": ["met"],
-    "template": "flood",
-    "blanks": {"place": "Semarang Utara", "until": "20:00"},
-    "audience": {"groups": ["north"]},
-    "channels": ["sms", "voice", "email", "webhook"],
-}
+
+def example(mode: Mode) -> Mapping[str, Any]:
+    """Return the alert that the printed curl posts: all four channels, to `north`."""
+    return {
+        "mode": mode,
+        "severity": "severe",
+        "urgency": "immediate",
+        "certainty": "observed",
+        "category": ["met"],
+        "template": "flood",
+        "blanks": {"place": "Semarang Utara", "until": "20:00"},
+        "audience": {"groups": ["north"]},
+        "channels": ["sms", "voice", "email", "webhook"],
+        "options": [
+            {"key": "1", "label": {"en": "Safe", "id": "Aman"}},
+            {"key": "2", "label": {"en": "Need help", "id": "Butuh bantuan"}},
+        ],
+    }
 
 
 def seed(run: Configured, key: str) -> None:
-    """Put the key, 60 people and their groups into the ledger, once. Safe to run again."""
+    """Keep `key`; the first time, add 60 people and systems in 3 groups. Safe to run again.
+
+    A ledger that has anybody in it, or had this key before, is left as it is.
+    """
     asyncio.run(_seed(run, key))
 
 
 async def _seed(run: Configured, key: str) -> None:
     ledger = Ledger.open(run.settings.database_url)
     try:
-        await keys.ensure(ledger, key, name="kentongan up", role=Role.ADMIN)
+        async with ledger.write() as db:
+            is_new = await _is_untouched(db, key)
+            await keys.add(
+                db,
+                key,
+                name="kentongan up",
+                role=Role.ADMIN,
+                modes=tuple(Mode),
+                created_by="setup",
+            )
+            if is_new:
+                await _add_people(db, run.settings.simulator_url)
     finally:
         await ledger.close()
+
+
+async def _is_untouched(db: Db, key: str) -> bool:
+    """Tell whether nobody was here before; whoever deleted the examples does not want them back."""
+    known = await keys.find_by_prefix(db, keys.prefix_of(key) or "")
+    somebody = await recipients.page(db, limit=1)
+    return not (known or somebody or await groups.page(db, limit=1))
+
+
+async def _add_people(db: Db, simulator: str) -> None:
+    now = await read_now(db)
+    ids = await groups.ensure(db, GROUPS, now)
+    await recipients.add(db, drafts(ids, simulator), now)
+
+
+def drafts(ids: Mapping[str, GroupId], simulator: str) -> Sequence[Draft]:
+    """Return the people of the example; `ids` are their groups' by name."""
+    return [
+        _draft(one, frozenset({ids[group], ids[one.also or group]}), simulator)
+        for group, people in PEOPLE.items()
+        for one in people
+    ]
+
+
+def _draft(one: Example, into: frozenset[GroupId], simulator: str) -> Draft:
+    return Draft(
+        name=one.name,
+        locale=one.locale,
+        external_id=f"example-{'-'.join(one.name.lower().split())}",
+        note=one.note,
+        points=tuple(one.points(simulator)),
+        groups=into,
+    )

@@ -3,13 +3,16 @@
 import argparse
 from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
-from cli.configured import configured, needed
+from channels import discover
+from cli.configured import Configured, configured, needed
 from cli.errors import Exit
 from cli.ports import claim
 from cli.until_stopped import until_stopped
 from kentongan.keyring import Keyring
 from kentongan.practice import credentials
+from kentongan.settings import load
 from simulator.settings import SimulatorSettings
 
 
@@ -29,5 +32,21 @@ def simulator(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exi
         account_sid=sid,
         auth_token=token,
         book_path=book,
+        **_ways_back(run),
     )
     return until_stopped(lambda stop: carriers.run(chosen, stop=stop))
+
+
+def _ways_back(run: Configured) -> dict[str, Any]:
+    """Return where people's replies and their mail servers' bounces go: to the service, if set.
+
+    The simulator itself calls loopback addresses alone, whatever stands here.
+    """
+    ways: dict[str, Any] = {}
+    if run.settings.public_url:
+        ways["inbound_url"] = f"{run.settings.public_url}/callbacks/sms/inbound"
+    if run.environ.get("KENTONGAN_EMAIL_BOUNCE_DOMAIN"):
+        email = load(discover()["email"].settings_type, run.environ)
+        host, _, port = str(getattr(email, "bounce_listen", "")).rpartition(":")
+        ways |= {"bounce_host": host.strip("[]"), "bounce_port": int(port)}
+    return ways

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from cli import seed
+from cli import carriers, seed
 from cli.configured import Configured, configured
 from cli.db import migrate
 from cli.errors import CommandError, Exit
@@ -19,6 +19,7 @@ from cli.ports import answers, claim, reachable
 from cli.process import CannotStartError, Process, Program, ours, rotate
 from cli.tree import Child, StartError, Tree
 from cli.valkey import Valkey
+from kentongan.alert import Mode
 from ledger import keys
 
 _LOG_TAIL = 10  # lines of a child's log that explain why it did not start
@@ -35,7 +36,8 @@ def up(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         complete = _complete(environ, data, engine)
         run = configured(complete)
         migrate(run)
-        return _grow(run, _tree(run, complete, engine), key)
+        seed.seed(run, key)
+        return _grow(run, _tree(run, complete, engine), _welcome(run, key, _mode(environ)))
 
 
 def _has(environ: Mapping[str, str], name: str) -> bool:
@@ -52,7 +54,6 @@ def _valkey(data: Path, environ: Mapping[str, str]) -> Valkey:
 def _complete(environ: Mapping[str, str], data: Path, engine: Valkey | None) -> dict[str, str]:
     """Return the environment of the children: the caller's, and all that it leaves open."""
     settings = configured(environ).settings
-    host = reachable(settings.http_host)
     port = claim("KENTONGAN_HTTP_PORT", settings.http_host, settings.http_port)
     practice = claim("KENTONGAN_SIMULATOR_PORT", "127.0.0.1", settings.simulator_port)
     smtp = settings.simulator_smtp_port or (practice + 1 if settings.simulator_port else 0)
@@ -70,18 +71,36 @@ def _complete(environ: Mapping[str, str], data: Path, engine: Valkey | None) -> 
         kept(data / "secret.key", lambda: secrets.token_urlsafe(48))
         filled["KENTONGAN_SECRET_KEY_FILE"] = str(data / "secret.key")
     if not _has(environ, "PUBLIC_URL"):
-        filled["KENTONGAN_PUBLIC_URL"] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    return {**environ, **filled}
+        filled["KENTONGAN_PUBLIC_URL"] = _url(settings.http_host, port)
+    complete = {**environ, **filled}
+    bounces = _port_near(smtp + 1 if settings.simulator_port else 0)
+    return complete | carriers.pointed(environ, configured(complete).settings, bounces)
 
 
-def _grow(run: Configured, tree: Tree, key: str) -> Exit:
+def _port_near(port: int) -> int:
+    """Return `port`, or any free one where somebody has it: nobody needs to know this one."""
+    try:
+        return claim("KENTONGAN_EMAIL_BOUNCE_LISTEN", "127.0.0.1", port)
+    except CommandError:
+        return claim("KENTONGAN_EMAIL_BOUNCE_LISTEN", "127.0.0.1", 0)
+
+
+def _mode(environ: Mapping[str, str]) -> Mode:
+    """Return the mode that the example is safe in.
+
+    An exercise shows more (bounces come back, drills are marked), but goes where the channels
+    lead; a test never leaves the simulator.
+    """
+    return Mode.TEST if carriers.theirs(environ) else Mode.EXERCISE
+
+
+def _grow(run: Configured, tree: Tree, welcome: str) -> Exit:
     """Start everything, say so, and stay until someone asks us to stop."""
     with tree.listening():
         try:
             tree.start()
             if not tree.is_ending:
-                seed.seed(run, key)
-                print(_welcome(run, key), flush=True)
+                print(welcome, flush=True)
             tree.run()
         except StartError as error:
             raise CommandError(
@@ -125,26 +144,38 @@ def _at_once() -> bool:
     return True
 
 
-def _welcome(run: Configured, key: str) -> str:
+def _welcome(run: Configured, key: str, mode: Mode) -> str:
     settings = run.settings
-    here = f"http://{reachable(settings.http_host)}:{settings.http_port}"
-    curl = (
-        f"curl -sS {here}/v1/alerts -H 'Authorization: Bearer {key}'"
-        f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(seed.EXAMPLE))}"
-    )
+    here, bearer = _url(settings.http_host, settings.http_port), f"-H 'Authorization: Bearer {key}'"
+    body = shlex.quote(json.dumps(seed.example(mode), separators=(",", ":")))
     return f"""
-Kentongan is ready; its carriers are simulated and reach nobody.
+Kentongan is ready; {_carried_by(mode)}.
 
   address    {here}
   API key    {key}
   simulator  {settings.simulator_url}/messages  (what each person would have got)
   data       {run.data}  (logs in log/, this key in dev.key)
 
-Warn the people of the example:
+Warn the people of the example (mode {mode}):
 
-{curl}
+curl -sS {here}/v1/alerts {bearer} -H 'Content-Type: application/json' -d {body}
+
+See what became of it, with the id from the answer in place of ID:
+
+curl -sS {here}/v1/alerts/ID {bearer}
 
 Ctrl-C stops everything."""
+
+
+def _url(bound: str, port: int) -> str:
+    host = reachable(bound)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _carried_by(mode: Mode) -> str:
+    if mode is Mode.EXERCISE:
+        return "its carriers are simulated and reach nobody"
+    return "you configured channels yourself: all but mode test goes to REAL people there"
 
 
 def _tail(log: Path) -> str:

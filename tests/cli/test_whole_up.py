@@ -86,12 +86,24 @@ def children(up: Running) -> list[int]:
 def test_it_tells_all_that_is_needed_to_send_the_first_alert(ups: Ups) -> None:
     told = ups.start().read_log()
 
-    [curl] = [shlex.split(line) for line in told.splitlines() if line.startswith("curl ")]
+    curl, look = (shlex.split(line) for line in told.splitlines() if line.startswith("curl "))
     key = (ups.folder / "data" / "dev.key").read_text().strip()
     assert f"Authorization: Bearer {key}" in curl
-    assert json.loads(curl[-1])["mode"] == "test"
+    assert f"Authorization: Bearer {key}" in look
+    assert json.loads(curl[-1])["mode"] == "exercise"
     assert re.search(r"address +http://127\.0\.0\.1:\d+\n", told)
     assert f"API key    {key}\n" in told
+
+
+def test_channels_of_the_operators_own_make_the_example_a_test(ups: Ups) -> None:
+    ups.environ["KENTONGAN_EMAIL_HOST"] = "127.0.0.1"
+    ups.environ["KENTONGAN_EMAIL_SENDER"] = "alerts@example.org"
+
+    told = ups.start().read_log()
+
+    [curl, _] = [shlex.split(line) for line in told.splitlines() if line.startswith("curl ")]
+    assert json.loads(curl[-1])["mode"] == "test"
+    assert "REAL people" in told
 
 
 def test_everything_that_lies_in_the_data_folder_is_its_owners_alone(ups: Ups) -> None:
