@@ -38,8 +38,9 @@ class Conversation(asyncio.Protocol):
         self._lines: list[bytes] = []
         self._drained: asyncio.Future[None] | None = None
         transport.set_protocol(self)
-        # "Paused" shall mean that anything at all is left, so that `drained` can wait for it.
-        transport.set_write_buffer_limits(high=0)
+        # "Paused" shall mean that anything at all is left, so that `drained` can wait for it. Not
+        # zero: asyncio's TLS pauses at that size, not above it, and would never resume.
+        transport.set_write_buffer_limits(high=1, low=0)
 
     @property
     def transport(self) -> asyncio.Transport:

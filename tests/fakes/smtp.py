@@ -5,7 +5,6 @@ strict rule: the end is CRLF, dot, CRLF and nothing else.
 """
 
 import asyncio
-import contextlib
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -63,6 +62,13 @@ class Relay:
     most_open: int = 0
     writes: list[bytes] = field(default_factory=list)  # what came in one piece after the greeting
     _said: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def hang_up(self, words: str) -> None:
+        """Say something unasked on every connection and close it."""
+        for writer in self._writers:
+            writer.write(words.encode() + b"\r\n")
+            writer.close()
 
     def verbs(self) -> list[str]:
         return [_verb(line) for line in self.lines]
@@ -117,6 +123,7 @@ class _Session:
         relay.connections += 1
         relay.open_now += 1
         relay.most_open = max(relay.most_open, relay.open_now)
+        relay._writers.add(self._writer)
         try:
             await self._say("GREETING", "220 relay.example ESMTP")
             while True:
@@ -125,9 +132,9 @@ class _Session:
             pass
         finally:
             relay.open_now -= 1
+            relay._writers.discard(self._writer)
+            # No `wait_closed`: after a failed STARTTLS it waits for ever (Python 3.11).
             self._writer.transport.abort()
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
 
     async def _turn(self, line: str) -> None:
         self._relay.lines.append(line)
@@ -159,7 +166,9 @@ class _Session:
         return [*offers, "STARTTLS"] if self._relay.tls and not is_secure else offers
 
     async def _start_tls(self) -> None:
-        await self._say("STARTTLS", "220 2.0.0 Ready")
+        said = await self._say("STARTTLS", "220 2.0.0 Ready")
+        if not said.startswith(b"220"):
+            return
         assert self._relay.tls is not None
         await self._writer.start_tls(self._relay.tls)
 

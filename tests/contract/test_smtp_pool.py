@@ -1,0 +1,91 @@
+"""Connections are kept, counted and replaced; the urgent finds one free."""
+
+import asyncio
+
+from kentongan.alert import Lane
+from kentongan.outcome import Accepted
+from tests.fakes import mail
+from tests.fakes.mail import channel_to, envelope, open_gate, wording
+from tests.fakes.smtp import Deed, Relay, listening
+
+
+async def test_connection_is_kept_for_the_next_letter() -> None:
+    async with listening(Relay()) as relay, channel_to(relay) as channel:
+        for _ in range(5):
+            await mail.send_one(channel)
+
+    assert relay.connections == 1
+    assert len(relay.messages) == 5
+
+
+async def test_connection_is_replaced_after_so_many_letters() -> None:
+    async with (
+        listening(Relay()) as relay,
+        channel_to(relay, messages_per_connection=2) as channel,
+    ):
+        for _ in range(5):
+            await mail.send_one(channel)
+
+    assert relay.connections == 3
+
+
+async def test_many_letters_share_few_connections() -> None:
+    async with listening(Relay()) as relay, channel_to(relay, connections=4) as channel:
+        prepared = channel.prepare(wording())
+        sends = (channel.send(prepared, envelope(), open_gate) for _ in range(100))
+
+        outcomes = await asyncio.gather(*sends)
+
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    assert len(relay.messages) == 100
+    assert relay.most_open <= 4
+
+
+async def test_connection_that_the_relay_closed_in_the_meantime_costs_nothing() -> None:
+    async with listening(Relay()) as relay, channel_to(relay) as channel:
+        await mail.send_one(channel)
+
+        relay.hang_up("421 4.4.2 idle for too long")
+        while relay.open_now:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0)
+        outcome = await mail.send_one(channel)
+
+    assert isinstance(outcome, Accepted)
+    assert relay.connections == 2
+
+
+async def test_urgent_letter_overtakes_where_routine_ones_hold_all_they_may() -> None:
+    answers = {"RCPT": [Deed.STALL]}
+    async with (
+        listening(Relay(answers=answers)) as relay,
+        channel_to(relay, connections=4, reply_timeout=30, total_timeout=40) as channel,
+    ):
+        prepared = channel.prepare(wording())
+        routine = [
+            asyncio.ensure_future(channel.send(prepared, envelope(), open_gate)) for _ in range(9)
+        ]
+        while relay.verbs().count("RCPT") < 3:
+            await asyncio.sleep(0.005)
+        relay.answers = {}
+
+        urgent = envelope(lane=Lane.FLASH)
+        outcome = await channel.send(prepared, urgent, open_gate)
+
+        waiting = [task for task in routine if not task.done()]
+        for task in routine:
+            task.cancel()
+        await asyncio.gather(*routine, return_exceptions=True)
+
+    assert isinstance(outcome, Accepted)
+    assert len(waiting) == 9
+
+
+async def test_letter_after_closing_leaves_no_connection_behind() -> None:
+    async with listening(Relay()) as relay, channel_to(relay) as channel:
+        await channel.close()
+        await mail.send_one(channel)
+        while relay.open_now:
+            await asyncio.sleep(0.005)
+
+    assert relay.verbs()[-1] == "QUIT"
