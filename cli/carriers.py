@@ -7,7 +7,7 @@ from kentongan.practice import credentials
 from kentongan.settings import Settings
 
 #: As many units a second as let 1,000 people with two contact points be told in a minute.
-_PACE = "100"
+_PACE = "60"
 _CALLS = "30"
 #: Twilio's own number for trying things out; it belongs to nobody.
 _SENDER = "+15005550006"
