@@ -44,10 +44,13 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("data"), description="Where `kentongan up` keeps its state.")
     database_url: str = Field(
-        "", description="`postgresql://…` or `sqlite:///path`; empty: SQLite in the data folder."
+        "",
+        repr=False,  # it may hold a password
+        description="`postgresql://…` or `sqlite:///path`; empty: SQLite in the data folder."
     )
     redis_url: str = Field(
         "",
+        repr=False,  # it may hold a password
         description="`redis://`, `rediss://`, `unix://` or `sentinel://host,host/name`; the user "
         "and password are percent-decoded. `kentongan up` fills it in.",
     )

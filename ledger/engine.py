@@ -66,7 +66,7 @@ class Ledger:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Look only. Each statement sees what is committed; hold it shortly."""
-        async with _away_is_said(), self._reading.connect() as db:
+        async with _away_is_said(), self._connected(self._reading) as db:
             yield db
 
     @asynccontextmanager
@@ -94,10 +94,10 @@ class Ledger:
         self, engine: AsyncEngine, wait: float
     ) -> AsyncIterator[AsyncConnection]:
         if engine.dialect.name == "postgresql":
-            async with engine.begin() as db:
+            async with self._connected(engine) as db, db.begin():
                 yield db
             return
-        async with engine.connect() as db:
+        async with self._connected(engine) as db:
             await _begin_immediate(db, self.patience, wait)
             try:
                 yield db
@@ -105,6 +105,16 @@ class Ledger:
                 await db.exec_driver_sql("ROLLBACK")
                 raise
             await db.exec_driver_sql("COMMIT")
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """Hold a connection; waiting for a free one, trying it and making it anew is one wait."""
+        async with asyncio.timeout(self.patience):
+            db = await engine.connect()
+        try:
+            yield db
+        finally:
+            await db.close()
 
     async def now(self) -> int:
         """Return the ledger's clock, in epoch microseconds."""
@@ -172,6 +182,7 @@ def _open_sqlite(url: str, patience: float, offset: int) -> _Ways:
         made = create_async_engine(
             address,
             isolation_level="AUTOCOMMIT",
+            hide_parameters=True,  # an error's text must hold nobody's address
             pool_size=size,
             max_overflow=0,
             pool_timeout=patience,
@@ -209,6 +220,7 @@ def _open_postgresql(url: str, patience: float, offset: int) -> _Ways:
         max_overflow=10,
         pool_timeout=patience,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text must hold nobody's address
         connect_args={
             "timeout": patience,
             "command_timeout": max(patience, 30.0) if patience > SERVICE_PATIENCE else patience,
