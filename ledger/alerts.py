@@ -23,6 +23,7 @@ from kentongan.clock import Micros
 from kentongan.expansion import Stage
 from kentongan.ids import AlertId, KeyId
 from ledger.dialect import lock_alert
+from ledger.engine import read_now
 from ledger.schema import alert_progress, alerts
 
 
@@ -120,6 +121,8 @@ async def set_control(
     attempt is opened after this commits.
     """
     await lock_alert(db, alert_id, exclusive=True)
+    # Read again: what was claimed while we waited for the lock was opened before this.
+    now = max(now, await read_now(db))
     moved = await db.execute(
         update(alerts)
         .where(alerts.c.id == alert_id, alerts.c.control.in_(_FROM[control]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.delivery import Work
@@ -20,7 +20,7 @@ from ledger.dialect import update_many
 from ledger.engine import read_now
 from ledger.events import mark
 from ledger.provider_ids import holders
-from ledger.schema import attempts, deliveries
+from ledger.schema import alert_progress, attempts, deliveries
 from ledger.settle import Running, best_receipt, lock_running
 
 FAILED_RANK = RANK[ReceiptKind.FAILED]
@@ -249,6 +249,14 @@ async def _write_deliveries(
             "due_at": move.due_at,
         }
     await update_many(db, deliveries, list(by_delivery.values()), keys=("id", "attempts"))
+    again = {rows[ref].alert_id for ref, move in moves.items() if move.due_at is not None}
+    if again:
+        # It may have been closed, with nothing left to do; the sweep passes over what is closed.
+        await db.execute(
+            update(alert_progress)
+            .where(alert_progress.c.alert_id.in_(sorted(again)))
+            .values(closed_at=None)
+        )
 
 
 def _is_over(row: Any) -> bool:

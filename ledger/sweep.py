@@ -12,7 +12,7 @@ from kentongan.delivery import Work
 from kentongan.expansion import Stage
 from kentongan.outcome import Reason
 from ledger.claims import LEAST_LIFE
-from ledger.dialect import db_now, is_postgresql
+from ledger.dialect import db_now, is_postgresql, lock_alert
 from ledger.schema import alert_progress, alerts, attempts, deliveries
 from ledger.schema_people import suppressions
 
@@ -140,7 +140,17 @@ async def close_if_done(db: AsyncConnection, alert: OpenAlert) -> bool:
     """Close an alert for which nothing is left: no open work, nobody left to be asked.
 
     An unknown that nobody can be asked about any more does not keep it open; it stays unknown.
+    The exclusive lock waits for receipts that are being joined: one may ask for another attempt.
     """
+    closable = _closable(alert)
+    if (await db.execute(select(alert_progress.c.alert_id).where(closable))).first() is None:
+        return False
+    await lock_alert(db, alert.id, exclusive=True)
+    closed = await db.execute(update(alert_progress).where(closable).values(closed_at=db_now()))
+    return bool(closed.rowcount)
+
+
+def _closable(alert: OpenAlert) -> ColumnElement[bool]:
     open_work = exists().where(
         deliveries.c.alert_id == alert.id,
         deliveries.c.work.in_((Work.PENDING, Work.ATTEMPTING, Work.RETRY_WAIT)),
@@ -149,15 +159,10 @@ async def close_if_done(db: AsyncConnection, alert: OpenAlert) -> bool:
     settled = alert_progress.c.stage == Stage.DONE
     if alert.control is Control.STOPPED or alert.expired:
         settled = or_(settled, literal(True))  # noqa: FBT003 - SQL's true
-    closed = await db.execute(
-        update(alert_progress)
-        .where(
-            alert_progress.c.alert_id == alert.id,
-            alert_progress.c.closed_at.is_(None),
-            settled,
-            ~open_work,
-            ~asked_about,
-        )
-        .values(closed_at=db_now())
+    return and_(
+        alert_progress.c.alert_id == alert.id,
+        alert_progress.c.closed_at.is_(None),
+        settled,
+        ~open_work,
+        ~asked_about,
     )
-    return bool(closed.rowcount)
