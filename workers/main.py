@@ -24,6 +24,7 @@ from workers.housekeeping import lead, probe
 from workers.lease import Lease
 from workers.loop import WakingLoop
 from workers.merge import merge
+from workers.metrics import answering
 from workers.pace import LocalPace, Paces
 from workers.queue import QUEUE_AWAY, Queue
 from workers.redis_url import open_redis
@@ -57,6 +58,11 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
     begin_logging("worker", settings.log_level)
     async with AsyncExitStack() as stack:
         runtime = await _furnish(settings, environ, stack)
+        if settings.metrics_port:
+            port = settings.metrics_port
+            await stack.enter_async_context(
+                answering(runtime.metrics, runtime.lease, settings.http_host, port)
+            )
         sweep = Sweep(runtime)
         loops = [
             asyncio.create_task(runtime.lease.keep()),

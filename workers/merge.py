@@ -52,6 +52,7 @@ async def _merge_page(run: Runtime) -> int:
             await suppressions.suppress(
                 db, channel, address, reason="opted_out", made_by="provider", now=now
             )
+    run.metrics.joined(joined.verdicts)
     quarantined = joined.verdicts.get("quarantined", 0)
     if quarantined:
         log.warning("receipts fit no attempt", extra={"count": quarantined})

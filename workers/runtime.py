@@ -16,6 +16,7 @@ from ledger.engine import Ledger
 from templates.wording import wording_of
 from workers.gate import Gatekeeper
 from workers.lease import Lease
+from workers.metrics import Metrics
 from workers.pace import LocalPace, Paces
 from workers.queue import Queue
 from workers.slots import Slots
@@ -71,6 +72,7 @@ class Runtime:
     paces: Paces
     local_pace: LocalPace
     slots: Mapping[Lane, Slots]
+    metrics: Metrics = field(default_factory=Metrics)
     showings: OrderedDict[str, Showing] = field(default_factory=OrderedDict)
     #: Tasks that nobody awaits; kept, since the loop itself holds them only weakly.
     background: set[asyncio.Task[object]] = field(default_factory=set)

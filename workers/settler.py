@@ -46,6 +46,10 @@ async def settle_due(run: Runtime) -> int:
     waiting = await asyncio.gather(*(_poll(run, attempt) for attempt in polled))
     async with run.ledger.bulk() as db:
         await unknowns.write_decisions(db, [*decided, *waiting])
+    channels = {attempt.attempt: attempt.channel for attempt in unsure}
+    for verdict in decided:
+        if verdict.resolution:
+            run.metrics.decided(channels[verdict.attempt], verdict.resolution)
     return declared + len(due)
 
 

@@ -81,6 +81,7 @@ async def send_some(run: Runtime, alert_id: str, channel_name: str) -> float | N
     grant, rows, pace = await _take(run, showing, channel, due)
     if rows < 1:
         await _give_back(run, channel, pace, grant.units)
+        run.metrics.waited(channel_name, grant.wait)
         return grant.wait
     since = monotonic()
     window = await _claim(run, showing, channel, rows)

@@ -10,6 +10,7 @@ from channels import AnyChannel
 from kentongan.channel import Gate
 from kentongan.message import Envelope
 from kentongan.outcome import (
+    Accepted,
     Deferred,
     NotBegun,
     NotBegunError,
@@ -63,10 +64,13 @@ class _Sending:
             if monotonic() - self._since > LONGEST_WAIT:
                 send.outcome = NotBegun(Reason.HANDED_BACK)
                 return
+            began = monotonic()
             try:
                 send.outcome = await self._try(send)
             finally:
                 self._run.lease.release(send.transport)
+            took = monotonic() - began
+            self._run.metrics.attempted(self._channel.name, send.outcome, took)
 
     async def _try(self, send: _Send) -> Outcome:
         """Send; make a bug in a channel an outcome like any other."""
@@ -150,6 +154,9 @@ class Flight:
         alert, channel = self._showing.alert, self._channel
         written = [settled_of(alert, channel, claimed, outcome) for claimed, outcome in results]
         await _settle(self._run, written)
+        for _, outcome in results:
+            if isinstance(outcome, Accepted):
+                self._run.metrics.handed_over(alert, channel.name)
         await look_after(self._run, alert, channel, results)
         ring_when_due(self._run, alert, channel.name, written)
 

@@ -1,0 +1,115 @@
+"""What Prometheus and an orchestrator may ask of a worker; labels are closed sets, never ids."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from time import time
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from kentongan.alert import Alert
+from kentongan.clock import SECOND
+from kentongan.outcome import Outcome
+from workers.lease import Lease
+
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+#: Seconds; a call at one a second, a thousand people long, still falls into a bucket of its own.
+_LATENCY = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1200, 3600)
+
+
+class Metrics:
+    """The metrics of one worker, in a registry of its own."""
+
+    def __init__(self) -> None:
+        at = self.registry = CollectorRegistry()
+        self._attempts = Counter(
+            "kentongan_attempts",
+            "Attempts by what came of them at once.",
+            ["channel", "provider", "outcome"],
+            registry=at,
+        )
+        self._duration = Histogram(
+            "kentongan_attempt_duration_seconds",
+            "From the slot to the outcome.",
+            ["channel", "provider"],
+            registry=at,
+        )
+        self._latency = Histogram(
+            "kentongan_delivery_latency_seconds",
+            "From the acceptance of an alert (or its due time) to the hand-over.",
+            ["channel", "provider", "lane"],
+            buckets=_LATENCY,
+            registry=at,
+        )
+        self._receipts = Counter(
+            "kentongan_receipts",
+            "Provider events joined, by what became of them.",
+            ["verdict"],
+            registry=at,
+        )
+        self._wait = Histogram(
+            "kentongan_rate_limit_wait_seconds",
+            "Waits that an empty bucket asked for.",
+            ["channel", "provider"],
+            registry=at,
+        )
+        self._settled = Counter(
+            "kentongan_unknown_settled",
+            "What became of unknown attempts.",
+            ["channel", "resolution"],
+            registry=at,
+        )
+        self._lease = Gauge("kentongan_worker_lease", "1 while the lease holds.", registry=at)
+
+    def attempted(self, channel: str, outcome: Outcome, seconds: float) -> None:
+        """Count one attempt and how long it took. A channel has one provider as yet."""
+        self._attempts.labels(channel, channel, type(outcome).__name__.lower()).inc()
+        self._duration.labels(channel, channel).observe(seconds)
+
+    def handed_over(self, alert: Alert, channel: str) -> None:
+        """Note how late a message was handed over, by this machine's clock."""
+        due = max(alert.accepted_at, alert.send_at or 0)
+        late = max(0.0, time() - due / SECOND)
+        self._latency.labels(channel, channel, alert.lane).observe(late)
+
+    def joined(self, verdicts: Mapping[str, int]) -> None:
+        for verdict, count in verdicts.items():
+            self._receipts.labels(verdict).inc(count)
+
+    def waited(self, channel: str, seconds: float) -> None:
+        self._wait.labels(channel, channel).observe(seconds)
+
+    def decided(self, channel: str, resolution: str) -> None:
+        self._settled.labels(channel, resolution).inc()
+
+    def text(self, lease: Lease) -> bytes:
+        """Return what a scrape reads."""
+        self._lease.set(int(lease.holds))
+        return generate_latest(self.registry)
+
+
+@asynccontextmanager
+async def answering(metrics: Metrics, lease: Lease, host: str, port: int) -> AsyncIterator[None]:
+    """Serve /metrics, /livez and /readyz (503 while the lease does not hold) on a port."""
+
+    async def scrape(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics.text(lease), headers={"Content-Type": _CONTENT_TYPE})
+
+    async def live(_request: web.Request) -> web.Response:
+        return web.json_response({"live": True})
+
+    async def ready(_request: web.Request) -> web.Response:
+        holds = lease.holds
+        return web.json_response({"ready": holds}, status=200 if holds else 503)
+
+    app = web.Application()
+    app.add_routes(
+        [web.get("/metrics", scrape), web.get("/livez", live), web.get("/readyz", ready)]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield
+    finally:
+        await runner.cleanup()
