@@ -27,6 +27,7 @@ from ledger.schema import alerts as alert_rows
 from ledger.schema import attempts, deliveries, inbound, provider_events, responses
 
 PHONE = "+628111000001"
+_ATTEMPT = {"sender": "+15005550006", "worker": "wrk_" + "0" * 26}
 SAFE = Option(key="1", label={"en": "I am safe", "id": "Saya aman"})
 HELP = Option(key="2", label={"en": "I need help", "id": "Saya butuh bantuan"})
 
@@ -93,19 +94,10 @@ async def delivery(
                 due_at=now if work is Work.RETRY_WAIT else None,
             )
         )
+        common = {"alert_id": alert_id, "channel": channel, "opened_at": now}
         for no, columns in enumerate(tries, start=1):
-            await db.execute(
-                insert(attempts).values(
-                    delivery_id=made,
-                    no=no,
-                    alert_id=alert_id,
-                    channel=channel,
-                    sender="+15005550006",
-                    worker="wrk_" + "0" * 26,
-                    opened_at=now,
-                    **columns,
-                )
-            )
+            row = {**_ATTEMPT, **common, "delivery_id": made, "no": no, **columns}
+            await db.execute(insert(attempts).values(**row))
     return made
 
 
