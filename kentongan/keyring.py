@@ -34,9 +34,9 @@ class Keyring:
 
     def is_genuine(self, purpose: str, text: str, mac: str, length: int = MAC_LENGTH) -> bool:
         """Tell in constant time whether any of our keys made `mac`."""
-        known = False
+        known, given = False, _octets(mac)
         for key in self.keys(purpose):
-            known |= hmac.compare_digest(_mac(key, text, length).encode(), mac.encode())
+            known |= hmac.compare_digest(_octets(_mac(key, text, length)), given)
         return known
 
     @override
@@ -45,5 +45,10 @@ class Keyring:
 
 
 def _mac(key: bytes, text: str, length: int) -> str:
-    digest = hmac.digest(key, text.encode(), hashlib.sha256)
+    digest = hmac.digest(key, _octets(text), hashlib.sha256)
     return b32hexencode(digest).decode().lower()[:length]
+
+
+def _octets(text: str) -> bytes:
+    # What comes from outside may hold lone surrogates: bytes that were no UTF-8, in a mailbox name.
+    return text.encode("utf-8", "surrogatepass")

@@ -6,7 +6,7 @@ Redis would hang a worker for ever.
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from arq.connections import ArqRedis
 from redis.asyncio.connection import ConnectionPool, SSLConnection, UnixDomainSocketConnection
@@ -52,15 +52,11 @@ def parse(url: str) -> RedisAt:
     }
     if scheme == "unix":
         database = parse_qs(parts.query).get("db", ["0"])[0]
-        return RedisAt(path=unquote(parts.path), database=int(database), **common)
-    try:
-        port = parts.port or 6379
-    except ValueError:
-        raise RedisUrlError("its port is not a number up to 65535") from None
+        return RedisAt(path=unquote(parts.path), database=_number(database), **common)
     return RedisAt(
         host=parts.hostname or "localhost",
-        port=port,
-        database=int(parts.path.strip("/") or 0),
+        port=_port(parts) or 6379,
+        database=_number(parts.path.strip("/")),
         tls=scheme == "rediss",
         **common,
     )
@@ -74,17 +70,27 @@ def _parse_sentinel(rest: str) -> RedisAt:
     if not service:
         raise RedisUrlError("name the master: sentinel://host:26379,host:26379/name")
     username, _, password = credentials.partition(":")
-    sentinels = []
-    for host in hosts.split(","):
-        name, _, port = host.partition(":")
-        sentinels.append((name, int(port or 26379)))
+    sentinels = [urlsplit(f"//{host}") for host in hosts.split(",")]
     return RedisAt(
-        sentinels=tuple(sentinels),
+        sentinels=tuple((one.hostname or "localhost", _port(one) or 26379) for one in sentinels),
         service=unquote(service),
-        database=int(database or 0),
+        database=_number(database),
         username=unquote(username) or None if at else None,
         password=unquote(password) or None if at else None,
     )
+
+
+def _port(place: SplitResult) -> int | None:
+    try:
+        return place.port
+    except ValueError:
+        raise RedisUrlError("its port is not a number up to 65535") from None
+
+
+def _number(database: str) -> int:
+    if database and not (database.isascii() and database.isdigit()):
+        raise RedisUrlError("its database is not a number")
+    return int(database or 0)
 
 
 def open_redis(url: str) -> ArqRedis:
