@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kentongan.alert import Mode
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from kentongan.joining import Standing, joined
@@ -20,7 +21,7 @@ from ledger.dialect import update_many
 from ledger.engine import read_now
 from ledger.events import mark
 from ledger.provider_ids import holders
-from ledger.schema import alert_progress, attempts, deliveries
+from ledger.schema import alert_progress, alerts, attempts, deliveries
 from ledger.settle import Running, best_receipt, lock_running
 
 FAILED_RANK = RANK[ReceiptKind.FAILED]
@@ -82,7 +83,8 @@ async def join(
         held.hold(item.channel, step.standing.provider_id, ref)
         verdicts[item.event] = step.verdict
         states[ref] = step.standing
-        if step.verdict == "joined" and said.reason == Reason.OPTED_OUT:
+        practised = rows[ref].mode == Mode.TEST  # the simulator's word says nothing of real people
+        if step.verdict == "joined" and said.reason == Reason.OPTED_OUT and not practised:
             opted_out.append((item.channel, rows[ref].address))
     changed = {ref: standing for ref, standing in states.items() if standing != was[ref]}
     await _write_attempts(db, changed, rows, now)
@@ -115,6 +117,7 @@ async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[
             attempts.c.receipt_word,
             attempts.c.receipt_code,
             attempts.c.failed_once,
+            alerts.c.mode,
             deliveries.c.address,
             deliveries.c.work,
             deliveries.c.response,
@@ -124,6 +127,7 @@ async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[
             deliveries.c.receipt.label("best"),
         )
         .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
+        .join(alerts, alerts.c.id == attempts.c.alert_id)
         .where(or_(attempts.c.delivery_id.in_(sorted(named)), *by_provider))
         .order_by(attempts.c.delivery_id, attempts.c.no)
         .with_for_update(of=[attempts, deliveries])

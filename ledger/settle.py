@@ -82,6 +82,7 @@ async def _standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef,
             attempts.c.outcome,
             attempts.c.receipt,
             deliveries.c.receipt.label("best"),
+            deliveries.c.response,
         )
         .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
         .where(attempts.c.delivery_id.in_(ids))
@@ -148,7 +149,9 @@ def _attempt_row(s: Settled, was: Any, now: int) -> Row:
 
 def _delivery_row(s: Settled, was: Any, running: Running, now: int) -> Row:
     due_at = now + seconds(s.due_in or 0)
-    wanted = Work.SETTLED if _is_proved(s, was) else s.work
+    # Whoever answered, or was reached by an earlier attempt, needs no other.
+    reached = was.response is not None or was.best >= REACHED_RANK
+    wanted = Work.SETTLED if reached or _is_proved(s, was) else s.work
     work, instead = running.work_for(wanted, due_at)
     # Why the last attempt failed says more than that the alert then expired.
     reason = s.reason if instead is Reason.EXPIRED and s.reason else instead or s.reason

@@ -10,7 +10,14 @@ from typing_extensions import override
 from channels._shared import phones, twilio_signature
 from channels._shared.twilio import MOST_LISTED, PER_PAGE, Offer, TwilioAccount, since
 from channels._shared.twilio_settings import E164, TwilioSettings
-from kentongan.channel import Asked, Callback, Candidate, Channel, Gate
+from kentongan.channel import (
+    Asked,
+    Callback,
+    Candidate,
+    Channel,
+    ForgedCallbackError,
+    Gate,
+)
 from kentongan.deployment import Deployment
 from kentongan.ids import AttemptRef
 from kentongan.message import Envelope
@@ -81,6 +88,9 @@ class TwilioChannel(Channel[TwilioSettingsT, PreparedT]):
     @override
     def authenticate(self, callback: Callback) -> None:
         twilio_signature.authenticate(callback, self.settings.auth_token)
+        # A subaccount's callbacks may be signed with a token of ours; they are not this account's.
+        if callback.first("AccountSid", self.settings.account_sid) != self.settings.account_sid:
+            raise ForgedCallbackError("it is another account's")
 
     @override
     async def find(self, asked: Asked) -> Sequence[Candidate]:
