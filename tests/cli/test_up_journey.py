@@ -17,6 +17,8 @@ from tests.fakes.processes import Running, eventually
 pytestmark = pytest.mark.journey
 
 OPEN = {"waiting", "sending", "unknown"}
+#: Where receipts follow, these are not the last word either.
+HANDED_OVER = {"accepted", "sent"}
 #: Seconds; the promise is 40, and nothing here measures a machine.
 PATIENCE = 90.0
 
@@ -139,11 +141,12 @@ def test_printed_curl_reaches_everybody_and_a_restart_forgets_nothing(house: Hou
 def is_settled(calls: Calls, alert: str) -> bool:
     """Tell whether nothing is open, and what comes a little later has come as well."""
     told = calls.look(alert)
-    states = [state for each in told["counts"]["channels"].values() for state in each["states"]]
+    states = {name: set(each["states"]) for name, each in told["counts"]["channels"].items()}
     return (
         told["expanded_at"] is not None
-        and len(told["counts"]["channels"]) == 4
-        and OPEN.isdisjoint(states)
+        and len(states) == 4
+        and OPEN.isdisjoint(set().union(*states.values()))
+        and HANDED_OVER.isdisjoint(states["sms"] | states["voice"])
         and told["counts"]["channels"]["email"]["states"].get("failed") == 2
         and told["counts"]["people"]["states"]["acknowledged"] == 2
     )
