@@ -1,6 +1,6 @@
 """Provider events: what was said to us, kept raw before it is answered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,8 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.ids import AttemptRef, DeliveryId, new_id
-from ledger.dialect import db_now, is_postgresql, update_many
+from ledger.dialect import insert_many, is_postgresql, update_many
+from ledger.engine import read_now
 from ledger.schema import provider_events
 
 
@@ -23,6 +24,17 @@ class Event:
     payload: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """Something that was said to us (secrets are taken out before)."""
+
+    channel: str
+    kind: str
+    payload: Mapping[str, Any]
+    attempt: AttemptRef | None = None
+    joined_already: bool = False
+
+
 async def keep(
     db: AsyncConnection,
     *,
@@ -32,22 +44,37 @@ async def keep(
     attempt: AttemptRef | None = None,
     joined_already: bool = False,
 ) -> str:
-    """Write down what was said to us (secrets are taken out before); return the event's id."""
-    event = new_id("event")
-    await db.execute(
-        provider_events.insert().values(
-            id=event,
-            channel=channel,
-            kind=kind,
-            delivery_id=attempt.delivery_id if attempt else None,
-            no=attempt.no if attempt else None,
-            payload=dict(payload),
-            came_at=db_now(),
-            joined_at=db_now() if joined_already else None,
-            verdict="kept" if joined_already else None,
-        )
+    """Write down what was said to us; return the event's id."""
+    event = NewEvent(
+        channel=channel,
+        kind=kind,
+        payload=payload,
+        attempt=attempt,
+        joined_already=joined_already,
     )
-    return event
+    [made] = await keep_many(db, [event])
+    return made
+
+
+async def keep_many(db: AsyncConnection, new: Sequence[NewEvent]) -> list[str]:
+    """Write down what was said to us, in this order; return the events' ids."""
+    now = await read_now(db)
+    rows = [
+        {
+            "id": new_id("event"),
+            "channel": event.channel,
+            "kind": event.kind,
+            "delivery_id": event.attempt.delivery_id if event.attempt else None,
+            "no": event.attempt.no if event.attempt else None,
+            "payload": dict(event.payload),
+            "came_at": now,
+            "joined_at": now if event.joined_already else None,
+            "verdict": "kept" if event.joined_already else None,
+        }
+        for event in new
+    ]
+    await insert_many(db, provider_events, rows)
+    return [str(row["id"]) for row in rows]
 
 
 async def unjoined(db: AsyncConnection, limit: int) -> list[Event]:

@@ -14,6 +14,7 @@ from kentongan.ids import AttemptRef
 from kentongan.receipt import Inbound, Pressed, Receipt, Report
 from ledger import events, inbound
 from ledger.engine import Db, read_now
+from ledger.events import NewEvent
 from service.web.problems import ProblemError, missing
 from service.web.reading import read_body
 from service.wiring import House, house
@@ -98,16 +99,20 @@ async def take(here: House, name: str, callback: Callback) -> Answer:
     reports, answer = _read(teller.channel, callback)
     waits = not reports or any(isinstance(report, Receipt) for report in reports)
     legible = all(_is_legible(report) for report in reports)
-    async with here.ledger.write() as db:
-        await events.keep(
-            db,
-            channel=name,
-            kind=callback.kind,
-            payload=callback.to_json(),
-            attempt=_attempt_of(reports),
-            joined_already=not (waits and legible),
-        )
-        verdicts = await _act(db, name, reports if legible else (), teller.modes)
+    event = NewEvent(
+        channel=name,
+        kind=callback.kind,
+        payload=callback.to_json(),
+        attempt=_attempt_of(reports),
+        joined_already=not (waits and legible),
+    )
+    if legible and any(not isinstance(report, Receipt) for report in reports):
+        async with here.ledger.write() as db:
+            await events.keep_many(db, [event])
+            verdicts = await _act(db, name, reports, teller.modes)
+    else:
+        await here.event_group.keep(here.ledger, event)
+        verdicts = ["receipt" for _ in reports] if legible and reports else ["unread"]
     for verdict in verdicts:
         here.metrics.inbound.labels(name, verdict).inc()
     if waits and legible:
@@ -195,7 +200,7 @@ async def _act(db: Db, name: str, reports: Sequence[Report], modes: Collection[M
             case Inbound():
                 now = await read_now(db)
                 verdicts.append(await inbound.hear(db, name, report, modes=modes, now=now))
-    return verdicts or ["unread"]
+    return verdicts
 
 
 def _lane_of(query: Mapping[str, str]) -> Lane:

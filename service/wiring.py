@@ -15,6 +15,7 @@ from kentongan.settings import Settings
 from ledger.engine import Ledger
 from service.access import Gatekeeper
 from service.counting import Counting
+from service.event_group import EventGroup
 from service.metrics import Metrics
 from service.readiness import Lookout
 
@@ -51,6 +52,7 @@ class House:
     metrics: Metrics
     now: Callable[[], datetime]
     counting: Counting = field(default_factory=Counting)
+    event_group: EventGroup = field(default_factory=EventGroup)
 
 
 HOUSE: web.AppKey[House] = web.AppKey("house", House)
