@@ -124,9 +124,12 @@ async def _open(
     )
     if is_postgresql(db):
         chosen = chosen.with_for_update(skip_locked=True, of=deliveries)
+    # A CTE that locks rows is computed once. A plain subquery in a nested loop would be computed
+    # once a row, and each time skip what was moved already: more rows than the limit.
+    first = chosen.cte("first")
     moved = await db.execute(
         update(deliveries)
-        .where(deliveries.c.id.in_(chosen))
+        .where(deliveries.c.id.in_(select(first.c.id)))
         .values(
             work=Work.ATTEMPTING,
             attempts=deliveries.c.attempts + 1,
