@@ -12,7 +12,8 @@ from kentongan.ids import DeliveryId, PersonId, RecipientId
 from kentongan.search import searchable
 from ledger.counts import best_rank
 from ledger.deliveries import named
-from ledger.schema import PERSON_RANK, alert_people, deliveries, delivery_people
+from ledger.person_rank import PERSON_RANK
+from ledger.schema import alert_people, deliveries, delivery_people
 
 _STATE_OF_RANK = {rank: state for state, rank in PERSON_RANK.items()}
 

@@ -9,13 +9,12 @@ from sqlalchemy import Select, Text, cast, func, literal, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.delivery import Cause, PersonState, State
+from ledger.person_rank import PERSON_RANK, person_rank_sql
 from ledger.schema import (
-    PERSON_RANK,
     alert_people,
     alert_progress,
     deliveries,
     delivery_people,
-    person_rank_sql,
 )
 
 #: A count may take a tenth of the time: the next one not before so many times its own duration.

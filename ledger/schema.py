@@ -21,8 +21,6 @@ from sqlalchemy import (
     text,
 )
 
-from kentongan.delivery import PERSON_STATE_OF, PersonState, State
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -313,13 +311,3 @@ channel_health = Table(
     Column("stopped_at", BigInteger),
     Column("probe_at", BigInteger),
 )
-
-PERSON_RANK = {state: rank for rank, state in enumerate(reversed(PersonState))}
-
-
-def person_rank_sql(column: str) -> str:
-    """Return SQL that ranks a delivery's state by what it means for its person."""
-    ranks = "".join(
-        f" WHEN '{state}' THEN {PERSON_RANK[PERSON_STATE_OF[state]]}" for state in State
-    )
-    return f"CASE {column}{ranks} END"

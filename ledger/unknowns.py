@@ -1,4 +1,4 @@
-"""Attempts that nobody is sure about: finding them, taking them up in turn, deciding them once."""
+"""Attempts that nobody is sure about: finding them, and taking them up in turn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,10 @@ from kentongan.clock import Micros, seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from kentongan.outcome import Reason
-from kentongan.settling import ASK_AFTER, LONGEST_OPEN, Resolution
+from kentongan.settling import ASK_AFTER, LONGEST_OPEN
 from ledger.dialect import is_postgresql, update_many
 from ledger.engine import read_now
 from ledger.schema import attempts, deliveries, incarnations, provider_events
-from ledger.settle import best_receipt, lock_running
 
 #: Whoever takes up an attempt has this many seconds to ask; then another may.
 _HOLD = 20.0
@@ -27,53 +26,48 @@ async def declare_unknown(db: AsyncConnection, limit: int) -> int:
     Not into pending: the request may have left. Returns how many.
     """
     now = await read_now(db)
+    found = await _abandoned(db, limit, now)
+    attempt = {
+        "outcome": "unknown",
+        "outcome_at": now,
+        "reason": Reason.WORKER_DIED,
+        "ask_at": now + seconds(ASK_AFTER[0].total_seconds()),
+    }
+    await update_many(
+        db,
+        attempts,
+        [{"delivery_id": ref.delivery_id, "no": ref.no, **attempt} for ref in found],
+        keys=("delivery_id", "no"),
+        guard="attempts.outcome IS NULL",
+    )
+    delivery = {"work": Work.UNKNOWN, "reason": Reason.WORKER_DIED}
+    await update_many(
+        db,
+        deliveries,
+        [{"id": ref.delivery_id, "attempts": ref.no, **delivery} for ref in found],
+        keys=("id", "attempts"),
+        guard="deliveries.work = 'attempting'",
+    )
+    return len(found)
+
+
+async def _abandoned(db: AsyncConnection, limit: int, now: int) -> list[AttemptRef]:
+    """Lock and return open attempts that nobody will settle any more."""
     alive = exists().where(incarnations.c.id == attempts.c.worker, incarnations.c.until_at > now)
-    longest = int(LONGEST_OPEN.total_seconds())
+    longest = seconds(LONGEST_OPEN.total_seconds())
     query = (
         select(attempts.c.delivery_id, attempts.c.no)
         .where(
             attempts.c.outcome.is_(None),
-            or_(~alive, attempts.c.opened_at < now - seconds(longest)),
+            or_(~alive, attempts.c.opened_at < now - longest),
         )
         .order_by(attempts.c.delivery_id)
         .limit(limit)
     )
     if is_postgresql(db):
         query = query.with_for_update(skip_locked=True)
-    found = (await db.execute(query)).all()
-    await update_many(
-        db,
-        attempts,
-        [
-            {
-                "delivery_id": row.delivery_id,
-                "no": row.no,
-                "outcome": "unknown",
-                "outcome_at": now,
-                "reason": Reason.WORKER_DIED,
-                "ask_at": now + seconds(ASK_AFTER[0].total_seconds()),
-            }
-            for row in found
-        ],
-        keys=("delivery_id", "no"),
-        guard="attempts.outcome IS NULL",
-    )
-    await update_many(
-        db,
-        deliveries,
-        [
-            {
-                "id": row.delivery_id,
-                "attempts": row.no,
-                "work": Work.UNKNOWN,
-                "reason": Reason.WORKER_DIED,
-            }
-            for row in found
-        ],
-        keys=("id", "attempts"),
-        guard="deliveries.work = 'attempting'",
-    )
-    return len(found)
+    rows = await db.execute(query)
+    return [AttemptRef(DeliveryId(row.delivery_id), row.no) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,146 +165,3 @@ async def held_ids(db: AsyncConnection, channel: str, ids: Sequence[str]) -> set
         )
     )
     return set(rows.scalars())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """What becomes of an unknown attempt: resolved, or (with `ask_in` seconds) asked about again.
-
-    Neither: nobody can be asked any more, and it is shown as unknown.
-    """
-
-    attempt: AttemptRef
-    alert_id: str
-    resolution: Resolution | None = None
-    by: str = ""
-    provider_id: str | None = None
-    receipt: int = 0
-    reason: Reason | None = None
-    charged: bool = False
-    due_in: float = 0
-    may_repeat: bool = True
-    ask_in: float | None = None
-    unanswered: bool = False  # this time does not count as asked
-
-
-async def write_decisions(db: AsyncConnection, decided: Sequence[Decided]) -> None:
-    """Write resolutions, once each, and what the deliveries become by them."""
-    now = await read_now(db)
-    running = await lock_running(db, sorted({d.alert_id for d in decided}))
-    resolved = sorted((d for d in decided if d.resolution), key=lambda d: d.attempt)
-    await update_many(
-        db,
-        attempts,
-        [
-            {
-                "delivery_id": d.attempt.delivery_id,
-                "no": d.attempt.no,
-                "resolution": d.resolution,
-                "resolution_by": d.by,
-                "resolution_at": now,
-                "ask_at": None if d.ask_in is None else now + seconds(d.ask_in),
-            }
-            for d in resolved
-        ],
-        keys=("delivery_id", "no"),
-        guard="attempts.resolution IS NULL AND attempts.outcome = 'unknown'",
-    )
-    await _adopt(db, resolved)
-    await _ask_again(db, [d for d in decided if not d.resolution], now)
-    rows = []
-    for d in resolved:
-        work, due_at = _work_after(d, now)
-        work, instead = running[d.alert_id].work_for(work, due_at)
-        rows.append(
-            {
-                "id": d.attempt.delivery_id,
-                "attempts": d.attempt.no,
-                "work": work,
-                "reason": instead or d.reason,
-                "due_at": due_at if work is Work.RETRY_WAIT else None,
-                "settled_at": now if work in {Work.SETTLED, Work.FAILED} else None,
-            }
-        )
-    await update_many(
-        db, deliveries, rows, keys=("id", "attempts"), guard="deliveries.work = 'unknown'"
-    )
-    await _charge(db, [d for d in resolved if d.charged])
-
-
-def _work_after(d: Decided, now: int) -> tuple[Work, int]:
-    due_at = now + seconds(d.due_in)
-    match d.resolution:
-        case Resolution.SETTLED:
-            return Work.SETTLED, now
-        case Resolution.NOT_BEGUN:
-            return Work.PENDING, now
-        case Resolution.REPEAT if d.may_repeat:
-            return Work.RETRY_WAIT, due_at
-        case _:
-            return Work.FAILED, now
-
-
-async def _adopt(db: AsyncConnection, resolved: Sequence[Decided]) -> None:
-    """Take over the provider's id and what its book says, where we had neither."""
-    for d in resolved:
-        if d.provider_id is None and not d.receipt:
-            continue
-        await db.execute(
-            update(attempts)
-            .where(
-                attempts.c.delivery_id == d.attempt.delivery_id,
-                attempts.c.no == d.attempt.no,
-                attempts.c.resolution == Resolution.SETTLED,
-                attempts.c.receipt <= d.receipt,
-            )
-            .values(provider_id=d.provider_id, receipt=d.receipt)
-        )
-        row = await db.execute(
-            select(deliveries.c.receipt).where(deliveries.c.id == d.attempt.delivery_id)
-        )
-        best = best_receipt(int(row.scalar_one()), d.receipt)
-        await db.execute(
-            update(deliveries)
-            .where(
-                deliveries.c.id == d.attempt.delivery_id,
-                deliveries.c.attempts == d.attempt.no,
-                deliveries.c.receipt < best,
-            )
-            .values(receipt=best)
-        )
-
-
-async def _ask_again(db: AsyncConnection, waiting: Sequence[Decided], now: int) -> None:
-    await update_many(
-        db,
-        attempts,
-        [
-            {
-                "delivery_id": d.attempt.delivery_id,
-                "no": d.attempt.no,
-                "ask_at": None if d.ask_in is None else now + seconds(d.ask_in),
-            }
-            for d in waiting
-        ],
-        keys=("delivery_id", "no"),
-    )
-    for d in waiting:
-        if d.unanswered:
-            await db.execute(
-                update(attempts)
-                .where(
-                    attempts.c.delivery_id == d.attempt.delivery_id,
-                    attempts.c.no == d.attempt.no,
-                )
-                .values(asks=attempts.c.asks - 1)
-            )
-
-
-async def _charge(db: AsyncConnection, charged: Sequence[Decided]) -> None:
-    if charged:
-        await db.execute(
-            update(deliveries)
-            .where(deliveries.c.id.in_([d.attempt.delivery_id for d in charged]))
-            .values(tries=deliveries.c.tries + 1)
-        )

@@ -1,5 +1,7 @@
 """What an outcome makes of a delivery: pure rules between a channel's answer and the ledger."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from channels import AnyChannel
@@ -24,6 +26,13 @@ from ledger.settle import Settled
 #: Seconds before a delivery is tried again that a fault of our account held up; the probe decides.
 _ACCOUNT_WAIT = 15.0
 
+_WORD_OF: Mapping[type[Outcome], str] = {
+    Accepted: "accepted",
+    Deferred: "deferred",
+    Refused: "refused",
+    Unknown: "unknown",
+    NotBegun: "not_begun",
+}
 _WORK_OF_NOT_BEGUN = {
     Reason.SUPPRESSED: Work.SUPPRESSED,
     Reason.EXPIRED: Work.EXPIRED,
@@ -43,57 +52,40 @@ def can_fetch(channel: AnyChannel) -> bool:
 
 def settled_of(alert: Alert, channel: AnyChannel, claimed: Claimed, outcome: Outcome) -> Settled:
     """Return what to write down for an attempt."""
-    named = {"attempt": claimed.attempt, "alert_id": alert.id, "channel": channel.name}
+    base = Settled(
+        attempt=claimed.attempt,
+        alert_id=alert.id,
+        channel=channel.name,
+        outcome=_WORD_OF[type(outcome)],
+        work=Work.PENDING,
+        tries=claimed.tries,
+    )
     match outcome:
         case Accepted(provider_id, receipt):
-            return Settled(
-                **named,  # type: ignore[arg-type]  # mypy does not look into a dict
-                tries=claimed.tries,
-                charged=True,
-                outcome="accepted",
+            return replace(
+                base,
                 work=Work.SETTLED,
+                charged=True,
                 provider_id=provider_id,
                 receipt=RANK[receipt],
                 ask_in=_first_poll(channel, receipt, provider_id),
             )
         case Deferred():
-            return _deferred(named, channel, claimed, outcome)
+            return _deferred(base, channel, claimed, outcome)
         case Refused(reason, detail):
-            return Settled(
-                **named,  # type: ignore[arg-type]
-                tries=claimed.tries,
-                charged=True,
-                outcome="refused",
-                work=Work.FAILED,
-                reason=reason,
-                detail=detail,
-            )
+            return replace(base, work=Work.FAILED, charged=True, reason=reason, detail=detail)
         case Unknown(reason, detail, provider_id):
-            return Settled(
-                **named,  # type: ignore[arg-type]
-                tries=claimed.tries,
-                outcome="unknown",
-                work=Work.UNKNOWN,
-                reason=reason,
-                detail=detail,
-                provider_id=provider_id,
-                ask_in=ASK_AFTER[0].total_seconds(),
-            )
+            first = ASK_AFTER[0].total_seconds()
+            told = replace(base, reason=reason, detail=detail, provider_id=provider_id)
+            return replace(told, work=Work.UNKNOWN, ask_in=first)
         case NotBegun(reason):
-            return Settled(
-                **named,  # type: ignore[arg-type]
-                tries=claimed.tries,
-                outcome="not_begun",
-                work=_WORK_OF_NOT_BEGUN.get(reason, Work.PENDING),
-                reason=reason if reason in _WORK_OF_NOT_BEGUN else None,
-            )
+            ended = _WORK_OF_NOT_BEGUN.get(reason)
+            return replace(base, work=ended, reason=reason) if ended else base
         case _:
             assert_never(outcome)
 
 
-def _deferred(
-    named: dict[str, object], channel: AnyChannel, claimed: Claimed, outcome: Deferred
-) -> Settled:
+def _deferred(base: Settled, channel: AnyChannel, claimed: Claimed, outcome: Deferred) -> Settled:
     tries = claimed.tries + int(outcome.counted)
     # What is not charged still waits longer each time, by the number of attempts.
     waits = tries if outcome.counted else min(claimed.attempt.no, len(channel.retry.waits))
@@ -101,12 +93,10 @@ def _deferred(
     due_in = None if wait is None else wait.total_seconds()
     if outcome.reason in ACCOUNT_FAULTS:
         due_in = _ACCOUNT_WAIT
-    return Settled(
-        **named,  # type: ignore[arg-type]
-        tries=claimed.tries,
-        charged=outcome.counted,
-        outcome="deferred",
+    return replace(
+        base,
         work=Work.FAILED if due_in is None else Work.RETRY_WAIT,
+        charged=outcome.counted,
         reason=outcome.reason,
         detail=outcome.detail,
         due_in=due_in,

@@ -12,9 +12,10 @@ from kentongan.clock import SECOND, to_datetime
 from kentongan.outcome import Reason
 from kentongan.receipt import RANK, ReceiptKind
 from kentongan.settling import ASK_AFTER, POLL_AFTER, Resolution, decide
-from ledger import events, unknowns
+from ledger import decisions, events, unknowns
+from ledger.decisions import Decided
 from ledger.engine import read_now
-from ledger.unknowns import Decided, Open
+from ledger.unknowns import Open
 from templates.wording import wording_of
 from workers.outcomes import can_find
 from workers.runtime import Runtime
@@ -45,7 +46,7 @@ async def settle_due(run: Runtime) -> int:
     polled = [attempt for attempt in due if not attempt.is_unknown]
     waiting = await asyncio.gather(*(_poll(run, attempt) for attempt in polled))
     async with run.ledger.bulk() as db:
-        await unknowns.write_decisions(db, [*decided, *waiting])
+        await decisions.write_decisions(db, [*decided, *waiting])
     channels = {attempt.attempt: attempt.channel for attempt in unsure}
     for verdict in decided:
         if verdict.resolution:

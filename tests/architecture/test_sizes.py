@@ -14,7 +14,6 @@ LONG_FILES = MappingProxyType(
     {
         "ledger/migrations/versions/0001_the_first_schema.py": "generated from the schema",
         "ledger/schema.py": "the tables, read together",
-        "ledger/unknowns.py": "asking about unknowns: one state of an attempt from end to end",
         "tests/contract/test_every_channel.py": "one file that a new channel is held to",
         "tests/contract/test_guard.py": "a table of spellings of private addresses",
         "tests/contract/test_webhook.py": "one channel's particulars",
@@ -28,10 +27,7 @@ LONG_FUNCTIONS = MappingProxyType(
         "ledger/claims.py:_open": "one guarded statement",
         "ledger/expansion.py:write_page": "one transaction: a page and its cursor",
         "ledger/receipts.py:_write_deliveries": "one guarded statement",
-        "ledger/unknowns.py:declare_unknown": "one guarded statement",
-        "ledger/unknowns.py:write_decisions": "one guarded statement",
         "service/metrics.py:__init__": "a table of metrics",
-        "workers/outcomes.py:settled_of": "one match over the closed set of outcomes",
     }
 )
 
