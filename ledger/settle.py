@@ -74,20 +74,24 @@ async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
 
 
 async def _standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef, Any]:
-    """Lock the attempts and return how they and their deliveries stand."""
+    """Lock the attempts and their deliveries, and return how they stand.
+
+    Both: while we wait for one row, PostgreSQL would tell the other as it was before.
+    """
     query = (
         select(
             attempts.c.delivery_id,
             attempts.c.no,
             attempts.c.outcome,
             attempts.c.receipt,
+            attempts.c.provider_id,
             deliveries.c.receipt.label("best"),
             deliveries.c.response,
         )
         .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
         .where(attempts.c.delivery_id.in_(ids))
         .order_by(attempts.c.delivery_id, attempts.c.no)
-        .with_for_update(of=attempts)
+        .with_for_update(of=[attempts, deliveries])
     )
     rows = await db.execute(query)
     return {AttemptRef(DeliveryId(row.delivery_id), row.no): row for row in rows}
@@ -138,7 +142,7 @@ def _attempt_row(s: Settled, was: Any, now: int) -> Row:
         "outcome_at": now,
         "reason": s.reason,
         "detail": s.detail or None,
-        "provider_id": s.provider_id,
+        "provider_id": s.provider_id or was.provider_id,  # an early receipt may have brought it
         "ask_at": None if s.ask_in is None or proved else now + seconds(s.ask_in),
         "receipt": max(s.receipt, was.receipt),
         "resolution": Resolution.SETTLED if proved else None,
