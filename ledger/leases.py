@@ -52,6 +52,14 @@ async def living(db: AsyncConnection) -> int:
     return int(count.scalar_one())
 
 
+async def may_lead(db: AsyncConnection, incarnation: str, name: str = "leader") -> bool:
+    """Tell whether `lead` is worth a write: no other leads."""
+    other = select(leader.c.name).where(
+        leader.c.name == name, leader.c.holder != incarnation, leader.c.until_at > db_now()
+    )
+    return (await db.execute(other)).first() is None
+
+
 async def lead(db: AsyncConnection, incarnation: str, name: str = "leader") -> bool:
     """Take or keep the leader's lease; True while `incarnation` holds it."""
     await db.execute(insert_or_skip(db, leader).values(name=name, holder=incarnation, until_at=0))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import Select, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.clock import Micros, seconds
@@ -18,6 +18,15 @@ from ledger.schema import attempts, deliveries, incarnations, provider_events
 
 #: Whoever takes up an attempt has this many seconds to ask; then another may.
 _HOLD = 20.0
+
+
+async def any_due(db: AsyncConnection) -> bool:
+    """Tell whether there is anything to declare or to ask about; it takes no lock."""
+    now = await read_now(db)
+    asked = select(attempts.c.no).where(attempts.c.ask_at <= now).limit(1)
+    if (await db.execute(asked)).first() is not None:
+        return True
+    return (await db.execute(_abandoned_at(now).limit(1))).first() is not None
 
 
 async def declare_unknown(db: AsyncConnection, limit: int) -> int:
@@ -53,21 +62,19 @@ async def declare_unknown(db: AsyncConnection, limit: int) -> int:
 
 async def _abandoned(db: AsyncConnection, limit: int, now: int) -> list[AttemptRef]:
     """Lock and return open attempts that nobody will settle any more."""
-    alive = exists().where(incarnations.c.id == attempts.c.worker, incarnations.c.until_at > now)
-    longest = seconds(LONGEST_OPEN.total_seconds())
-    query = (
-        select(attempts.c.delivery_id, attempts.c.no)
-        .where(
-            attempts.c.outcome.is_(None),
-            or_(~alive, attempts.c.opened_at < now - longest),
-        )
-        .order_by(attempts.c.delivery_id)
-        .limit(limit)
-    )
+    query = _abandoned_at(now).order_by(attempts.c.delivery_id).limit(limit)
     if is_postgresql(db):
         query = query.with_for_update(skip_locked=True)
     rows = await db.execute(query)
     return [AttemptRef(DeliveryId(row.delivery_id), row.no) for row in rows]
+
+
+def _abandoned_at(now: int) -> Select[Any]:
+    alive = exists().where(incarnations.c.id == attempts.c.worker, incarnations.c.until_at > now)
+    longest = seconds(LONGEST_OPEN.total_seconds())
+    return select(attempts.c.delivery_id, attempts.c.no).where(
+        attempts.c.outcome.is_(None), or_(~alive, attempts.c.opened_at < now - longest)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,9 @@ log = logging.getLogger(__name__)
 
 async def lead(run: Runtime) -> None:
     """Do the leader's work if the lease is ours: at most one worker does at a time."""
+    async with run.ledger.read() as db:
+        if not await leases.may_lead(db, run.lease.incarnation):
+            return
     async with run.ledger.write() as db:
         leads = await leases.lead(db, run.lease.incarnation)
     if not leads:
@@ -25,6 +28,9 @@ async def lead(run: Runtime) -> None:
 
 async def probe(run: Runtime) -> None:
     """Ask the providers of senders that are set aside whether they would take messages again."""
+    async with run.ledger.read() as db:
+        if not await health.stopped(db):
+            return
     async with run.ledger.write() as db:
         due = await health.take_probes(db)
     for name, sender in due:

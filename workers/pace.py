@@ -13,7 +13,8 @@ LONGEST_WAIT = 2.0
 
 #: A token bucket by Redis's own clock. A bucket that is not there starts empty: after a FLUSHALL we
 #: would otherwise send a second burst. Flash may overdraw it by one burst, at once; routine takes
-#: only what is there, and so pays the debt back. A negative wish gives units back.
+#: only what is there, and so pays the debt back. A negative wish gives units back. The wait is until a
+#: fifth of a second's units are there: a turn each for every single unit would cost more than it.
 #: KEYS bucket; ARGV rate, burst, wanted, overdraft. Returns granted, milliseconds until the next.
 _TAKE = """
 local now = redis.call('TIME')
@@ -30,7 +31,10 @@ tokens = math.min(burst, tokens - granted)
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', at)
 redis.call('PEXPIRE', KEYS[1], math.ceil(math.max(burst, burst - tokens) / rate * 1000) + 60000)
 local wait = 0
-if granted < wanted then wait = math.ceil((1 - tokens - overdraft) / rate * 1000) end
+if granted < wanted then
+  local worthwhile = math.max(1, math.min(wanted - granted, math.floor(rate * 0.2)))
+  wait = math.ceil((worthwhile - tokens - overdraft) / rate * 1000)
+end
 return {granted, wait}
 """
 

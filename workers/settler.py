@@ -33,6 +33,9 @@ _ASK_NO_LONGER = 120.0
 
 async def settle_due(run: Runtime) -> int:
     """Declare what is unknown, ask about what is due, write down what was decided."""
+    async with run.ledger.read() as db:
+        if not await unknowns.any_due(db):
+            return 0
     async with run.ledger.bulk() as db:
         declared = await unknowns.declare_unknown(db, PAGE * 4)
     if declared:

@@ -26,9 +26,11 @@ _AHEAD = 0.25
 _BUSY = 0.05
 _STOPPED = 2.0
 #: Seconds that a turn waits for its window; what takes longer goes on beside the next one.
-_LINGER = 1.0
+_LINGER = 0.25
 #: A sender this slow (units a second) is served by one turn at a time.
 _SLOW = 4.0
+#: Units a second that one turn can open windows for.
+_ONE_TURN = 100.0
 
 
 async def turn(ctx: JobContext, alert_id: str, channel: str, k: int, nonce: str) -> None:
@@ -154,4 +156,7 @@ async def _set_stragglers_aside(run: Runtime, showing: Showing, channel: AnyChan
 
 def width_for(pace: Pace, workers: int) -> int:
     """Return how many turns of one channel of one alert may run at once."""
-    return 1 if pace.units_per_second < _SLOW else max(1, 2 * workers)
+    if pace.units_per_second < _SLOW:
+        return 1
+    # One turn opens a window a quarter of a second; more of them would only wait for the pace.
+    return max(1, min(2 * workers, math.ceil(pace.units_per_second / _ONE_TURN)))
