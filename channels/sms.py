@@ -14,7 +14,7 @@ from channels._shared import phones, twilio_status
 from channels._shared.twilio_channel import TwilioChannel, attempt_of
 from channels._shared.twilio_settings import E164, TwilioSettings
 from channels._shared.twilio_status import Said
-from channels._shared.twilio_words import body_of, lines, sendable
+from channels._shared.twilio_words import body_of, headline_of, lines, sendable
 from kentongan import segments
 from kentongan.channel import Answer, Asked, Callback, Gate, Limits, Pace, Repeat
 from kentongan.deployment import Deployment, SimulatorAt
@@ -111,7 +111,7 @@ class Sms(TwilioChannel[SmsSettings, Text]):
     def prepare(self, wording: Wording) -> Text:
         text, ending = body_of(wording)
         options = [f"{o.key} = {o.label_in(wording.locale)}" for o in wording.options]
-        said = [wording.headline, text, *options]
+        said = [headline_of(wording), text, *options]
         plain = _text(*said, ending)
         signed = _text(*said, self.deployment.organisation, ending)
         # Who speaks is worth saying, but not worth one more segment for everyone.

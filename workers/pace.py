@@ -13,8 +13,8 @@ LONGEST_WAIT = 2.0
 
 #: A token bucket by Redis's own clock. A bucket that is not there starts empty: after a FLUSHALL we
 #: would otherwise send a second burst. Flash may overdraw it by one burst, at once; routine takes
-#: only what is there, and so pays the debt back. A negative wish gives units back. The wait is until a
-#: fifth of a second's units are there: a turn each for every single unit would cost more than it.
+#: only what is there, and so pays the debt back. A negative wish gives units back. The wait lasts
+#: until a fifth of a second's units are there: a turn for every single unit would cost too much.
 #: KEYS bucket; ARGV rate, burst, wanted, overdraft. Returns granted, milliseconds until the next.
 _TAKE = """
 local now = redis.call('TIME')

@@ -42,7 +42,7 @@ class EmailSettings(BaseSettings):
         description="`starttls`, `implicit`, or `none` (to this machine). TLS is never given up "
         "for a relay that does not offer it.",
     )
-    ca_file: str = Field("", description="Certificates to trust instead of the system's.")
+    ca_certificates: str = Field("", description="Certificates to trust instead of the system's.")
     username: str | None = Field(None, description="Log in as.")
     password: SecretStr | None = Field(None, description="Log in with.")
     sender: str = Field(
@@ -79,7 +79,7 @@ class EmailSettings(BaseSettings):
             )
         return value
 
-    @field_validator("ca_file")
+    @field_validator("ca_certificates")
     @classmethod
     def _readable(cls, value: str) -> str:
         try:
@@ -126,7 +126,7 @@ class EmailSettings(BaseSettings):
         """Return how TLS is done; None without it. Reads files."""
         if self.tls is Tls.NONE:
             return None
-        return ssl.create_default_context(cafile=self.ca_file or None)
+        return ssl.create_default_context(cafile=self.ca_certificates or None)
 
 
 def _is_here(host: str) -> bool:

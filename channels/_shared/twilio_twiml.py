@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from twilio.twiml.voice_response import VoiceResponse
 
-from channels._shared.twilio_words import Language, body_of, language_of, sendable
+from channels._shared.twilio_words import Language, body_of, headline_of, language_of, sendable
 from kentongan.message import Wording
 
 #: https://www.twilio.com/docs/voice/api/call-resource: Twiml.
@@ -86,7 +86,7 @@ def speech_of(wording: Wording, speaker: Speaker) -> Speech:
         phrases.press.format(key=option.key, label=option.label_in(wording.locale))
         for option in wording.options
     ]
-    said = [wording.headline, *body.splitlines(), *(asked or [phrases.confirm]), ending]
+    said = [headline_of(wording), *body.splitlines(), *(asked or [phrases.confirm]), ending]
     text = _spoken(said, phrases)
     closing = _spoken([phrases.goodbye, ending], phrases)
     before, _, after = _document(text, closing, speaker).partition(_ACTION)

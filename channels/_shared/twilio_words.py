@@ -37,6 +37,15 @@ def body_of(wording: Wording) -> tuple[str, str]:
     return (body.rstrip(), ending) if body else (text, "")
 
 
+def headline_of(wording: Wording) -> str:
+    """Return the headline, or nothing where the text begins with it: nobody wants to hear it twice.
+
+    A headline that nobody wrote is the text's beginning, with an ellipsis where it was cut.
+    """
+    headline = sendable(wording.headline).strip()
+    return "" if sendable(wording.text).strip().startswith(headline.rstrip("…")) else headline
+
+
 def lines(parts: Iterable[str]) -> str:
     """Join what is not empty, one part a line."""
     return "\n".join(part for part in parts if part)

@@ -275,3 +275,11 @@ def test_callback_of_a_kind_we_do_not_know_is_no_report() -> None:
     form = {"MessageSid": MESSAGE_SID, "MessageStatus": "delivered"}
 
     assert list(sms("http://127.0.0.1:1").receipts(signed("sms", "gather", form))) == []
+
+
+@pytest.mark.parametrize("headline", ["Move to higher ground.", "Move to higher…"])
+async def test_headline_that_begins_the_text_is_said_once(headline: str) -> None:
+    async with texting(created()) as (channel, _):
+        prepared = channel.prepare(wording(headline=headline, text="Move to higher ground. Now."))
+
+    assert channel.preview(prepared).text.count("Move to higher") == 1

@@ -25,7 +25,7 @@ async def test_letter_goes_out_encrypted(
     relay = Relay(tls=certificate.of_server(), implicit=tls == "implicit", extensions=extensions)
     async with (
         listening(relay),
-        channel_to(relay, tls=tls, ca_file=str(certificate.cert)) as channel,
+        channel_to(relay, tls=tls, ca_certificates=str(certificate.cert)) as channel,
     ):
         outcomes = [await mail.send_one(channel) for _ in range(3)]
 

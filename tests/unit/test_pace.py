@@ -61,9 +61,8 @@ def test_all_workers_together_never_exceed_the_pace(
 
 
 @pytest.mark.parametrize(
-    ("rate", "workers", "width"), [(1, 8, 1), (3.9, 8, 1), (4, 2, 4), (100, 0, 1)]
+    ("rate", "workers", "width"),
+    [(1, 8, 1), (3.9, 8, 1), (60, 8, 1), (101, 2, 2), (10_000, 2, 4), (10_000, 0, 1)],
 )
-def test_slow_sender_has_one_turn_and_others_two_a_worker(
-    rate: float, workers: int, width: int
-) -> None:
+def test_turns_grow_with_the_pace_up_to_two_a_worker(rate: float, workers: int, width: int) -> None:
     assert width_for(Pace(units_per_second=rate, burst=1), workers) == width
