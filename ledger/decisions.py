@@ -1,9 +1,9 @@
 """Writing what became of unknown attempts: once, and never against a receipt that came first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.clock import seconds
@@ -13,8 +13,12 @@ from kentongan.outcome import Reason
 from kentongan.settling import Resolution
 from ledger.dialect import Row, update_many
 from ledger.engine import read_now
+from ledger.provider_ids import holders
 from ledger.schema import attempts, deliveries
-from ledger.settle import Running, best_receipt, lock_running
+from ledger.settle import Running, best_receipt, is_reached, lock_running, standing
+
+#: Seconds until an attempt is asked about again whose message turned out to be another's.
+_ASK_AGAIN = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,48 +43,79 @@ class Decided:
 
 
 async def write_decisions(db: AsyncConnection, decided: Sequence[Decided]) -> None:
-    """Write resolutions, once each, and what the deliveries become by them."""
+    """Write resolutions, once each, and what the deliveries become by them.
+
+    Where another attempt has come to hold the id that was found, it is asked about again.
+    """
     now = await read_now(db)
     running = await lock_running(db, sorted({d.alert_id for d in decided}))
-    resolved = sorted((d for d in decided if d.resolution), key=lambda d: d.attempt)
+    was = await standing(db, [d.attempt.delivery_id for d in decided])
+    held = await holders(db, {(was[d.attempt].channel, d.provider_id or "") for d in decided})
+    resolved: list[Decided] = []
+    waiting = [d for d in decided if not d.resolution]
+    for d in sorted((d for d in decided if d.resolution), key=lambda d: d.attempt):
+        row = was[d.attempt]
+        if row.outcome != "unknown" or row.resolution:
+            continue
+        if d.by == "provider" and not held.is_free(row.channel, d.provider_id, d.attempt):
+            waiting.append(replace(d, resolution=None, ask_in=_ASK_AGAIN))
+            continue
+        held.hold(row.channel, d.provider_id, d.attempt)
+        resolved.append(d)
+    keys = ("delivery_id", "no")
     await update_many(
-        db,
-        attempts,
-        [_attempt_row(d, now) for d in resolved],
-        keys=("delivery_id", "no"),
-        guard="attempts.resolution IS NULL AND attempts.outcome = 'unknown'",
+        db, attempts, [_attempt_row(d, was[d.attempt], now) for d in resolved], keys=keys
     )
-    await _adopt(db, resolved)
-    await _ask_again(db, [d for d in decided if not d.resolution], now)
+    await update_many(
+        db, attempts, [_asking_row(d, was[d.attempt], now) for d in waiting], keys=keys
+    )
     await update_many(
         db,
         deliveries,
-        [_delivery_row(d, running[d.alert_id], now) for d in resolved],
+        [_delivery_row(d, was[d.attempt], running[d.alert_id], now) for d in resolved],
         keys=("id", "attempts"),
         guard="deliveries.work = 'unknown'",
     )
-    await _charge(db, [d for d in resolved if d.charged])
 
 
-def _attempt_row(d: Decided, now: int) -> Row:
+def _attempt_row(d: Decided, was: Any, now: int) -> Row:
     return {
         "delivery_id": d.attempt.delivery_id,
         "no": d.attempt.no,
         "resolution": d.resolution,
         "resolution_by": d.by,
         "resolution_at": now,
-        "ask_at": None if d.ask_in is None else now + seconds(d.ask_in),
+        "ask_at": _ask_at(d, now),
+        "provider_id": d.provider_id or was.provider_id,
+        "receipt": max(d.receipt, was.receipt),
     }
 
 
-def _delivery_row(d: Decided, running: Running, now: int) -> Row:
+def _asking_row(d: Decided, was: Any, now: int) -> Row:
+    return {
+        "delivery_id": d.attempt.delivery_id,
+        "no": d.attempt.no,
+        "ask_at": _ask_at(d, now),
+        "asks": was.asks - int(d.unanswered),
+    }
+
+
+def _ask_at(d: Decided, now: int) -> int | None:
+    return None if d.ask_in is None else now + seconds(d.ask_in)
+
+
+def _delivery_row(d: Decided, was: Any, running: Running, now: int) -> Row:
     work, due_at = _work_after(d, now)
+    if is_reached(was):
+        work = Work.SETTLED
     work, instead = running.work_for(work, due_at)
     return {
         "id": d.attempt.delivery_id,
         "attempts": d.attempt.no,
         "work": work,
-        "reason": instead or d.reason,
+        "reason": None if work is Work.SETTLED else instead or d.reason,
+        "receipt": best_receipt(was.best, max(d.receipt, was.receipt)),
+        "tries": was.tries + int(d.charged),
         "due_at": due_at if work is Work.RETRY_WAIT else None,
         "settled_at": now if work in {Work.SETTLED, Work.FAILED} else None,
     }
@@ -97,68 +132,3 @@ def _work_after(d: Decided, now: int) -> tuple[Work, int]:
             return Work.RETRY_WAIT, due_at
         case _:
             return Work.FAILED, now
-
-
-async def _adopt(db: AsyncConnection, resolved: Sequence[Decided]) -> None:
-    """Take over the provider's id and what its book says, where we had neither."""
-    for d in resolved:
-        if d.provider_id is None and not d.receipt:
-            continue
-        await db.execute(
-            update(attempts)
-            .where(
-                attempts.c.delivery_id == d.attempt.delivery_id,
-                attempts.c.no == d.attempt.no,
-                attempts.c.resolution == Resolution.SETTLED,
-                attempts.c.receipt <= d.receipt,
-            )
-            .values(provider_id=d.provider_id, receipt=d.receipt)
-        )
-        row = await db.execute(
-            select(deliveries.c.receipt).where(deliveries.c.id == d.attempt.delivery_id)
-        )
-        best = best_receipt(int(row.scalar_one()), d.receipt)
-        await db.execute(
-            update(deliveries)
-            .where(
-                deliveries.c.id == d.attempt.delivery_id,
-                deliveries.c.attempts == d.attempt.no,
-                deliveries.c.receipt < best,
-            )
-            .values(receipt=best)
-        )
-
-
-async def _ask_again(db: AsyncConnection, waiting: Sequence[Decided], now: int) -> None:
-    await update_many(
-        db,
-        attempts,
-        [
-            {
-                "delivery_id": d.attempt.delivery_id,
-                "no": d.attempt.no,
-                "ask_at": None if d.ask_in is None else now + seconds(d.ask_in),
-            }
-            for d in waiting
-        ],
-        keys=("delivery_id", "no"),
-    )
-    for d in waiting:
-        if d.unanswered:
-            await db.execute(
-                update(attempts)
-                .where(
-                    attempts.c.delivery_id == d.attempt.delivery_id,
-                    attempts.c.no == d.attempt.no,
-                )
-                .values(asks=attempts.c.asks - 1)
-            )
-
-
-async def _charge(db: AsyncConnection, charged: Sequence[Decided]) -> None:
-    if charged:
-        await db.execute(
-            update(deliveries)
-            .where(deliveries.c.id.in_([d.attempt.delivery_id for d in charged]))
-            .values(tries=deliveries.c.tries + 1)
-        )

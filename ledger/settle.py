@@ -53,7 +53,7 @@ async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
     running = await lock_running(db, sorted({s.alert_id for s in settled}))
     now = await read_now(db)
     rows = sorted(settled, key=lambda s: s.attempt)
-    was = await _standing(db, [s.attempt.delivery_id for s in rows])
+    was = await standing(db, [s.attempt.delivery_id for s in rows])
     ours = [s for s in rows if s.attempt in was and was[s.attempt].outcome is None]
     late = [s for s in rows if s.attempt not in was or was[s.attempt].outcome is not None]
     await update_many(
@@ -73,7 +73,7 @@ async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
     return len(late)
 
 
-async def _standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef, Any]:
+async def standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef, Any]:
     """Lock the attempts and their deliveries, and return how they stand.
 
     Both: while we wait for one row, PostgreSQL would tell the other as it was before.
@@ -82,9 +82,13 @@ async def _standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef,
         select(
             attempts.c.delivery_id,
             attempts.c.no,
+            attempts.c.channel,
             attempts.c.outcome,
+            attempts.c.resolution,
             attempts.c.receipt,
             attempts.c.provider_id,
+            attempts.c.asks,
+            deliveries.c.tries,
             deliveries.c.receipt.label("best"),
             deliveries.c.response,
         )
@@ -153,9 +157,7 @@ def _attempt_row(s: Settled, was: Any, now: int) -> Row:
 
 def _delivery_row(s: Settled, was: Any, running: Running, now: int) -> Row:
     due_at = now + seconds(s.due_in or 0)
-    # Whoever answered, or was reached by an earlier attempt, needs no other.
-    reached = was.response is not None or was.best >= REACHED_RANK
-    wanted = Work.SETTLED if reached or _is_proved(s, was) else s.work
+    wanted = Work.SETTLED if is_reached(was) or _is_proved(s, was) else s.work
     work, instead = running.work_for(wanted, due_at)
     # Why the last attempt failed says more than that the alert then expired.
     reason = s.reason if instead is Reason.EXPIRED and s.reason else instead or s.reason
@@ -169,6 +171,11 @@ def _delivery_row(s: Settled, was: Any, running: Running, now: int) -> Row:
         "receipt": best_receipt(was.best, max(s.receipt, was.receipt)),
         "settled_at": now if work in {Work.SETTLED, Work.FAILED} else None,
     }
+
+
+def is_reached(was: Any) -> bool:
+    """Tell whether the person answered, or was reached by any attempt: they need no other."""
+    return was.response is not None or was.best >= REACHED_RANK
 
 
 def best_receipt(best: int, latest: int) -> int:
