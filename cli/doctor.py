@@ -4,15 +4,12 @@ import argparse
 import asyncio
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 
-from cli import checkup
+from cli import checkup, told
 from cli.checkup import Finding, Verdict
 from cli.configured import Configured, configured
 from cli.errors import Exit
-from cli.process import CannotStartError
-from cli.valkey import Valkey
 
 _MARK = {Verdict.FINE: "ok  ", Verdict.WARNING: "warn", Verdict.FAULT: "BAD "}
 
@@ -39,15 +36,12 @@ async def _look(run: Configured) -> list[Finding]:
 
 def _as_up_has_it(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Look at a running `kentongan up` as its own processes do, unless told where to look."""
-    data = configured(environ).data
-    filled = dict(environ)
-    key = data / "secret.key"
-    if key.exists() and not {"KENTONGAN_SECRET_KEY", "KENTONGAN_SECRET_KEY_FILE"} & set(environ):
-        filled["KENTONGAN_SECRET_KEY_FILE"] = str(key)
-    if "KENTONGAN_REDIS_URL" not in environ and (data / "valkey" / "lock").exists():
-        with suppress(CannotStartError):
-            filled["KENTONGAN_REDIS_URL"] = Valkey(data, environ).url
-    return filled
+    kept = told.read(configured(environ).data)
+    given = {name.removesuffix("_FILE") for name in environ}
+    return {
+        **{name: value for name, value in kept.items() if name.removesuffix("_FILE") not in given},
+        **environ,
+    }
 
 
 def _line(finding: Finding) -> str:

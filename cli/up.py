@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from cli import carriers, seed
+from cli import carriers, seed, told
 from cli.configured import Configured, configured
 from cli.db import migrate
 from cli.errors import CommandError, Exit
@@ -22,6 +22,7 @@ from cli.valkey import Valkey
 from kentongan.alert import Mode
 from ledger import keys
 
+_METRICS_PORT = "KENTONGAN_METRICS_PORT"
 _LOG_TAIL = 10  # lines of a child's log that explain why it did not start
 
 
@@ -74,7 +75,9 @@ def _complete(environ: Mapping[str, str], data: Path, engine: Valkey | None) -> 
         filled["KENTONGAN_PUBLIC_URL"] = _url(settings.http_host, port)
     complete = {**environ, **filled}
     bounces = _port_near(smtp + 1 if settings.simulator_port else 0)
-    return complete | carriers.pointed(environ, configured(complete).settings, bounces)
+    filled |= carriers.pointed(environ, configured(complete).settings, bounces)
+    told.write(data, filled)
+    return {**environ, **filled}
 
 
 def _port_near(port: int) -> int:
@@ -132,6 +135,8 @@ def _tree(run: Configured, environ: Mapping[str, str], engine: Valkey | None) ->
 
     service = process("service", "serve", port=settings.http_port, path="/readyz")
     simulator = process("simulator", "simulator", port=settings.simulator_port, path="/livez")
+    # One port cannot be shared: with `up`, the service alone has the metrics.
+    environ = {name: value for name, value in environ.items() if name != _METRICS_PORT}
     workers = [process(f"worker-{n + 1}", "worker") for n in range(settings.workers)]
     engines: list[Child] = [engine] if engine else []
     return Tree(

@@ -88,6 +88,12 @@ async def chain(db: AsyncConnection, keyring: Keyring, *, limit: int = PAGE) -> 
     return len(links)
 
 
+async def any_unlinked(db: AsyncConnection) -> bool:
+    """Tell whether rows wait for their link; it takes no lock."""
+    found = await db.execute(select(audit.c.id).where(audit.c.linked.is_(False)).limit(1))
+    return found.first() is not None
+
+
 async def chain_all(ledger: Ledger, keyring: Keyring) -> Head:
     """Link all rows there are, page by page; give way where another leader does it."""
     try:

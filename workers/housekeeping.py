@@ -1,6 +1,7 @@
 """What one worker does for all: chain the audit, finish imports, forget what is over, probe."""
 
 import logging
+from time import monotonic
 
 from kentongan.channel import CannotAskError
 from ledger import audit, health, housekeeping, idempotency, imports, leases
@@ -8,22 +9,48 @@ from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two sayings of the audit's head, and between two cleanings.
+HEAD_EVERY = 60.0
+CLEAN_EVERY = 10.0
 
-async def lead(run: Runtime) -> None:
-    """Do the leader's work if the lease is ours: at most one worker does at a time."""
-    async with run.ledger.read() as db:
-        if not await leases.may_lead(db, run.lease.incarnation):
-            return
-    async with run.ledger.write() as db:
-        leads = await leases.lead(db, run.lease.incarnation)
-    if not leads:
-        return
-    async with run.ledger.bulk() as db:
-        await audit.chain(db, run.deployment.keyring)
-    await imports.finish(run.ledger)
-    async with run.ledger.bulk() as db:
-        await idempotency.forget(db)
-        await housekeeping.forget_workers(db)
+
+class Leading:
+    """The leader's work: whichever worker holds the lease does it, one at a time."""
+
+    def __init__(self, run: Runtime) -> None:
+        self._run = run
+        self._said_at = -HEAD_EVERY
+        self._cleaned_at = -CLEAN_EVERY
+
+    async def once(self) -> None:
+        """Do what is due if the lease is ours."""
+        run = self._run
+        async with run.ledger.read() as db:
+            if not await leases.may_lead(db, run.lease.incarnation):
+                return
+            unlinked = await audit.any_unlinked(db)
+        async with run.ledger.write() as db:
+            if not await leases.lead(db, run.lease.incarnation):
+                return
+        if unlinked or monotonic() - self._said_at > HEAD_EVERY:
+            await self._chain()
+        if monotonic() - self._cleaned_at > CLEAN_EVERY:
+            self._cleaned_at = monotonic()
+            run.go_on(self._clean())
+
+    async def _chain(self) -> None:
+        """Link the audit, and say its head where the database cannot change it: in the log."""
+        head = await audit.chain_all(self._run.ledger, self._run.deployment.keyring)
+        if monotonic() - self._said_at > HEAD_EVERY:
+            self._said_at = monotonic()
+            log.info("audit head", extra={"seq": head.seq, "mac": head.mac})
+
+    async def _clean(self) -> None:
+        """Finish imports that stand, forget what is over. Beside the lease: it may take long."""
+        await imports.finish(self._run.ledger)
+        async with self._run.ledger.bulk() as db:
+            await idempotency.forget(db)
+            await housekeeping.forget_workers(db)
 
 
 async def probe(run: Runtime) -> None:

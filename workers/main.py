@@ -20,7 +20,7 @@ from ledger.engine import WORKER_PATIENCE, Ledger, LedgerAwayError
 from workers.doorbell import DoorbellWorker
 from workers.expand import expand_alert
 from workers.gate import Gatekeeper
-from workers.housekeeping import lead, probe
+from workers.housekeeping import Leading, probe
 from workers.lease import Lease
 from workers.loop import WakingLoop
 from workers.merge import merge
@@ -64,11 +64,12 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
                 answering(runtime.metrics, runtime.lease, settings.http_host, port)
             )
         sweep = Sweep(runtime)
+        leading = Leading(runtime)
         loops = [
             asyncio.create_task(runtime.lease.keep()),
             asyncio.create_task(_forever("sweep", SWEEP_EVERY, sweep.once)),
             asyncio.create_task(_forever("settle", SETTLE_EVERY, lambda: settle_due(runtime))),
-            asyncio.create_task(_forever("lead", LEAD_EVERY, lambda: lead(runtime))),
+            asyncio.create_task(_forever("lead", LEAD_EVERY, leading.once)),
             asyncio.create_task(_forever("probe", PROBE_EVERY, lambda: probe(runtime))),
         ]
         lanes = [asyncio.create_task(_serve(runtime, lane, stop)) for lane in Lane]
