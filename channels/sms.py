@@ -124,7 +124,12 @@ class Sms(TwilioChannel[SmsSettings, Text]):
 
     @override
     def preview(self, prepared: Text) -> Preview:
-        return Preview(text=prepared.body, units=self.units(prepared), notes=_notes(prepared.body))
+        return Preview(
+            text=prepared.body,
+            units=self.units(prepared),
+            notes=_notes(prepared.body),
+            excess=_excess(prepared.body),
+        )
 
     @override
     async def send(self, prepared: Text, envelope: Envelope, gate: Gate) -> Outcome:
@@ -198,9 +203,13 @@ def _notes(body: str) -> tuple[str, ...]:
     notes = []
     if dear := segments.beyond_gsm7(body):
         notes.append(f"{dear[:40]} make it UCS-2: 67 characters a segment instead of 153")
-    if len(body) > MOST_CHARACTERS:
-        notes.append(f"{len(body)} characters; over {MOST_CHARACTERS} it cannot be sent")
     return tuple(notes)
+
+
+def _excess(body: str) -> str:
+    if len(body) <= MOST_CHARACTERS:
+        return ""
+    return f"It would be {len(body):,} characters long; {MOST_CHARACTERS:,} can be sent."
 
 
 def _status(callback: Callback) -> Sequence[Report]:

@@ -22,8 +22,10 @@ from channels._shared.twilio_twiml import (
     thanks,
 )
 from channels._shared.twilio_words import language_of
+from kentongan.alert import Lane
 from kentongan.channel import Answer, Asked, Callback, Gate, Limits, Pace, Repeat
 from kentongan.deployment import Deployment, SimulatorAt
+from kentongan.ids import AttemptRef, new_delivery_id
 from kentongan.message import Envelope, Preview, Wording
 from kentongan.outcome import Outcome, Reason, Refused
 from kentongan.receipt import Pressed, Receipt, Report
@@ -130,7 +132,8 @@ class Voice(TwilioChannel[VoiceSettings, Speech]):
 
     @override
     def preview(self, prepared: Speech) -> Preview:
-        return Preview(text=prepared.text)
+        needed = len(prepared.with_action(self._action(prepared, _SOME_ENVELOPE)))
+        return Preview(text=prepared.text, excess=_excess(needed))
 
     @override
     async def send(self, prepared: Speech, envelope: Envelope, gate: Gate) -> Outcome:
@@ -205,6 +208,17 @@ class Voice(TwilioChannel[VoiceSettings, Speech]):
 
 
 CHANNEL = Voice
+
+#: Stands for any envelope where only lengths matter.
+_SOME_ENVELOPE = Envelope(
+    attempt=AttemptRef(new_delivery_id(), 99), address="", lane=Lane.ROUTINE, remaining=0
+)
+
+
+def _excess(needed: int) -> str:
+    if needed <= MOST_CHARACTERS:
+        return ""
+    return f"A call that says it twice would take {needed:,} characters; {MOST_CHARACTERS:,} fit."
 
 
 def _status(callback: Callback) -> Sequence[Report]:

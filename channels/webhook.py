@@ -32,6 +32,8 @@ from kentongan.webhook_signing import signature, signing_secrets
 #: The standard asks for less than 20 kB, so that receivers may set a limit.
 MOST_BYTES = 20_000
 _OWN = frozenset({"delivery_id", "respond_url"})
+#: What a delivery's id and page may add to a preview.
+_PARTICULARS = 500
 
 
 class WebhookSettings(BaseSettings):
@@ -132,8 +134,7 @@ class Webhook(Channel[WebhookSettings, Compiled]):
     @override
     def preview(self, prepared: Compiled) -> Preview:
         body = prepared.filled("dlv_...", "")
-        notes = (f"over {MOST_BYTES} bytes",) if len(body) > MOST_BYTES else ()
-        return Preview(text=body.decode(), notes=notes)
+        return Preview(text=body.decode(), excess=_excess(len(body) + _PARTICULARS))
 
     @override
     async def send(self, prepared: Compiled, envelope: Envelope, gate: Gate) -> Outcome:
@@ -235,6 +236,12 @@ def _of_trouble(trouble: Trouble) -> Outcome:
     if trouble.reason in {Reason.BLOCKED_HOST, Reason.INVALID_ADDRESS}:
         return Refused(trouble.reason, trouble.words)
     return Deferred(trouble.reason, trouble.words)
+
+
+def _excess(needed: int) -> str:
+    if needed <= MOST_BYTES:
+        return ""
+    return f"It would be {needed:,} bytes of JSON; {MOST_BYTES:,} can be sent."
 
 
 def _event(wording: Wording) -> dict[str, object]:

@@ -50,9 +50,14 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A message as its channel would carry it, for a dry run."""
+    """A message as its channel would carry it, for a dry run.
+
+    `excess` says why it could never be sent, as a sentence for its author: text, headline and
+    answers may each be within their limits and be too much together. Empty where it can be sent.
+    """
 
     text: str
     subject: str = ""
     units: int = 1
     notes: tuple[str, ...] = ()
+    excess: str = ""

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "",
         repr=False,  # it may hold a password
-        description="`postgresql://…` or `sqlite:///path`; empty: SQLite in the data folder."
+        description="`postgresql://…` or `sqlite:///path`; empty: SQLite in the data folder.",
     )
     redis_url: str = Field(
         "",

@@ -1,11 +1,12 @@
 """Which channels an alert goes out on, and whether they can carry its words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 import channels
 from channels import AnyChannel
 from kentongan.alert import Alert, Mode
+from kentongan.message import Wording
 from service.accepting.faults import Faults
 from service.api.alert_bodies import NewAlert
 from service.wiring import House
@@ -55,22 +56,41 @@ def _nearest(name: str) -> str:
 
 
 def note_too_long(alert: Alert, ways: Ways, faults: Faults) -> None:
-    """Note every text, marked as it would go out, that is over its channel's limit."""
-    for name, channel in ways.items():
+    """Note every text, marked as it would go out, that its channel could not carry."""
+    for channel in ways.values():
         for locale in alert.words:
-            wording = wording_of(alert, name, locale)
-            own = locale in alert.channel_words.get(name, {})
-            length, most = len(wording.text), channel.limits.text
-            if length > most:
-                faults.note(
-                    f"channel_text/{name}/{locale}" if own else f"text/{locale}",
-                    f"By {name} it would be {length:,} characters long; {most:,} are allowed.",
-                    "Shorten it." if own else f"Shorten it, or give channel_text/{name}/{locale}.",
-                )
-            length, most = len(wording.headline), channel.limits.headline
-            if length > most:
-                faults.note(
-                    f"headline/{locale}",
-                    f"By {name} it would be {length:,} characters long; {most:,} are allowed.",
-                    "Shorten it.",
-                )
+            wording = wording_of(alert, channel.name, locale)
+            found = list(_over_limits(alert, channel, wording)) or list(_excess(channel, wording))
+            for fault in found:
+                faults.note(*fault)
+
+
+_Fault = tuple[str, str, str]
+
+
+def _over_limits(alert: Alert, channel: AnyChannel, wording: Wording) -> Iterator[_Fault]:
+    locale, limits = wording.locale, channel.limits
+    own = f"channel_text/{channel.name}/{locale}"
+    has_own = locale in alert.channel_words.get(channel.name, {})
+    if (length := len(wording.text)) > limits.text:
+        yield (
+            own if has_own else f"text/{locale}",
+            _too_long(channel, length, limits.text),
+            "Shorten it." if has_own else f"Shorten it, or give {own}.",
+        )
+    if (length := len(wording.headline)) > limits.headline:
+        yield f"headline/{locale}", _too_long(channel, length, limits.headline), "Shorten it."
+
+
+def _too_long(channel: AnyChannel, length: int, most: int) -> str:
+    return f"By {channel.name} it would be {length:,} characters long; {most:,} are allowed."
+
+
+def _excess(channel: AnyChannel, wording: Wording) -> Iterator[_Fault]:
+    """Look at the whole: accepted, it would be refused by its channel for everyone."""
+    if excess := channel.preview(channel.prepare(wording)).excess:
+        yield (
+            f"text/{wording.locale}",
+            f"By {channel.name}, with headline and options: {excess}",
+            f"Shorten text, headline or options, or give channel_text/{channel.name}.",
+        )

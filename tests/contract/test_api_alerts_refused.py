@@ -179,3 +179,21 @@ async def test_integration_keeps_its_ceilings(client: Client, ledger: Ledger) ->
     assert first[0] == 202
     assert status == 429
     assert "3 were alerted already" in answer["detail"]
+
+
+async def test_parts_that_fit_one_by_one_and_not_together_are_refused(
+    client: Client, officer: Headers
+) -> None:
+    nine = [{"key": str(key), "label": "o" * 60} for key in range(1, 10)]
+
+    found = await faults(
+        client,
+        officer,
+        text={"en": "a" * 1100},
+        headline={"en": "h" * 180},
+        options=nine,
+        channels=["sms", "voice", "email"],
+    )
+
+    assert set(found) == {"text/en"}
+    assert "channel_text/sms" in found["text/en"] or "channel_text/voice" in found["text/en"]

@@ -20,8 +20,8 @@ from kentongan.channel import (
     NotPractisableError,
     Repeat,
 )
-from kentongan.message import Envelope, Preview, Wording
-from kentongan.outcome import Deferred, NotBegun, Outcome, Reason, Unknown
+from kentongan.message import Envelope, Option, Preview, Wording
+from kentongan.outcome import Deferred, NotBegun, Outcome, Reason, Refused, Unknown
 from kentongan.settings import SettingsError, load, names_of, refuse_strangers
 from tests.fakes import servers
 from tests.fakes.channels import (
@@ -111,6 +111,21 @@ async def channel(request: pytest.FixtureRequest) -> AsyncIterator[AnyChannel]:
 
 def test_no_channel_of_ours_is_lost() -> None:
     assert set(EVERY) >= {"sms", "voice", "email", "webhook"}
+
+
+@each_channel
+async def test_what_can_never_be_sent_is_said_before_it_is_accepted(kind: Kind) -> None:
+    many = tuple(Option(key=str(key), label={"en": "&" * 60}) for key in range(1, 10))
+    full = wording(
+        headline="h" * kind.limits.headline, text="&" * kind.limits.text, options=many, locale="en"
+    )
+
+    async with facing(kind, servers.answering(201)) as (channel, _):
+        prepared = channel.prepare(full)
+        outcome = await channel.send(prepared, envelope(address_for(channel)), CountingGate())
+
+    refused = isinstance(outcome, Refused) and outcome.reason is Reason.CONTENT
+    assert refused == bool(channel.preview(prepared).excess)
 
 
 @each_channel
