@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kentongan.audience import Audience
 from kentongan.ids import GroupId
 from ledger.audiences import audience_recipients, people_of
-from ledger.schema_people import groups
+from ledger.schema import alert_people
+from ledger.schema_people import groups, recipients
 
 #: Whoever accepts an alert counts its people no further than this: an answer must not wait longer.
 MOST_COUNTED = 10_000
@@ -31,10 +32,13 @@ async def count_people(db: AsyncConnection, audience: Audience, most: int) -> in
     """Return how many people an audience is now; None: more than `most`."""
     total = len(audience.points)
     queries: list[Select[tuple[str]]] = []
+    named = audience_recipients(audience.groups, audience.recipients)
     if audience.groups or audience.recipients:
-        queries.append(audience_recipients(audience.groups, audience.recipients))
+        queries.append(named)
     if audience.of is not None:
-        queries.append(people_of(audience.of))
+        whoever = alert_people.c.recipient_id
+        once = or_(whoever.is_(None), whoever.not_in(named.with_only_columns(recipients.c.id)))
+        queries.append(people_of(audience.of).where(once))
     for query in queries:
         if total > most:
             break

@@ -145,6 +145,14 @@ def people_of(of: Of) -> Select[Any]:
     ).where(alert_people.c.alert_id == of.alert, _whom(of))
 
 
+def _is_there(alert: Alert) -> ColumnElement[bool]:
+    """Return the condition that someone of the earlier alert is of this one by another part."""
+    mine = alert_people.alias("mine")
+    return exists().where(
+        mine.c.alert_id == alert.id, mine.c.recipient_id == alert_people.c.recipient_id
+    )
+
+
 async def _of(
     db: AsyncConnection, alert: Alert, cursor: str, limit: int
 ) -> tuple[list[Member], str]:
@@ -153,7 +161,10 @@ async def _of(
         return [], ""
     page = (
         await db.execute(
-            people_of(of).where(alert_people.c.id > cursor).order_by(alert_people.c.id).limit(limit)
+            people_of(of)
+            .where(alert_people.c.id > cursor, ~_is_there(alert))
+            .order_by(alert_people.c.id)
+            .limit(limit)
         )
     ).all()
     now_reachable = await points_of(db, [row.recipient_id for row in page if row.recipient_id])

@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asyncpg import InterfaceError, PostgresError, UniqueViolationError
 from sqlalchemy import JSON, BigInteger, Table, bindparam, insert, text, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -89,7 +91,12 @@ async def _copy(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
     raw = await db.get_raw_connection()
     driver = raw.driver_connection
     assert driver is not None
-    await driver.copy_records_to_table(table.name, records=records, columns=columns)
+    try:
+        await driver.copy_records_to_table(table.name, records=records, columns=columns)
+    except UniqueViolationError as error:
+        raise IntegrityError("COPY", None, error) from error
+    except (PostgresError, InterfaceError) as error:
+        raise DBAPIError("COPY", None, error) from error
 
 
 _ARRAY_OF = {"BIGINT": "bigint", "SMALLINT": "smallint", "INTEGER": "integer", "BOOLEAN": "boolean"}

@@ -150,9 +150,12 @@ async def _reach(
 
 async def _pages(db: Db, alert: Alert) -> AsyncIterator[list[Member]]:
     stage, cursor = Stage.POINTS, ""
+    seen: set[str] = set()
     while stage is not Stage.DONE:
         page, cursor = await members(db, alert, stage, cursor, PAGE)
-        yield page
+        # Nothing is stored, so the ledger cannot leave out who was found by another part.
+        yield [member for member in page if member.recipient_id not in seen]
+        seen.update(member.recipient_id for member in page if member.recipient_id)
         if not cursor:
             stage = next_stage(stage)
 
