@@ -5,6 +5,7 @@ each, and the last provider would give up waiting for us.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ledger import events
@@ -33,18 +34,29 @@ class EventGroup:
         await kept
 
     async def _write(self, ledger: Ledger) -> None:
-        await asyncio.sleep(_TOGETHER)
-        while self._waiting:
-            group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-            try:
-                async with ledger.write() as db:
-                    await events.keep_many(db, [event for event, _ in group])
-            except LedgerAwayError as away:
-                for _, kept in group:
-                    if not kept.done():
-                        kept.set_exception(away)
-            else:
-                for _, kept in group:
-                    if not kept.done():
-                        kept.set_result(None)
-        self._writing = None
+        try:
+            await asyncio.sleep(_TOGETHER)
+            while self._waiting:
+                group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                await _keep(ledger, group)
+        finally:
+            self._writing = None
+
+
+async def _keep(ledger: Ledger, group: "Sequence[tuple[NewEvent, asyncio.Future[None]]]") -> None:
+    """Keep a group, and tell each who waits. One that cannot be kept takes no other with it."""
+    try:
+        async with ledger.write() as db:
+            await events.keep_many(db, [event for event, _ in group])
+    except Exception as error:  # noqa: BLE001 - whoever waits gets it; who gets nothing hangs
+        if len(group) > 1 and not isinstance(error, LedgerAwayError):
+            for one in group:
+                await _keep(ledger, [one])
+            return
+        for _, kept in group:
+            if not kept.done():
+                kept.set_exception(error)
+    else:
+        for _, kept in group:
+            if not kept.done():
+                kept.set_result(None)

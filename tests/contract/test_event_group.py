@@ -42,3 +42,21 @@ async def test_each_caller_is_told_that_the_ledger_is_away(ledger: Ledger, tmp_p
     assert [type(answer) for answer in said] == [LedgerAwayError] * 3
     async with ledger.read() as db:
         assert await db.scalar(select(func.count()).select_from(provider_events)) == 1
+
+
+async def test_event_that_cannot_be_kept_takes_no_other_with_it(ledger: Ledger) -> None:
+    group = EventGroup()
+    unwritable = NewEvent(channel="sms", kind="status", payload={"no": object()})
+
+    async with asyncio.timeout(10):
+        said = await asyncio.gather(
+            group.keep(ledger, an_event(1)),
+            group.keep(ledger, unwritable),
+            group.keep(ledger, an_event(2)),
+            return_exceptions=True,
+        )
+        await group.keep(ledger, an_event(3))
+
+    assert [answer is None for answer in said] == [True, False, True]
+    async with ledger.read() as db:
+        assert await db.scalar(select(func.count()).select_from(provider_events)) == 3
