@@ -22,7 +22,7 @@ check: $(TEST_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/unit tests/contract tests/architecture
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/contract tests/architecture
 
 format: $(TEST_STAMP)
 	$(BIN)/ruff format .
