@@ -1,5 +1,6 @@
 """Who may do what: one table, asked by every operation."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -61,10 +62,11 @@ def extent_of(role: Role, act: Act) -> Extent | None:
 
 def masked(address: str) -> str:
     """Return an address that its owner recognises and nobody can write to."""
-    name, at, host = address.partition("@")
+    scheme, is_url, rest = address.partition("://")
+    if is_url:
+        host = re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+        return f"{scheme}://{host}/…"
+    name, at, host = address.rpartition("@")
     if at:
         return f"{name[:1]}…@{host}"
-    if "://" in address:
-        scheme, _, rest = address.partition("://")
-        return f"{scheme}://{rest.partition('/')[0]}/…"
     return f"{address[:3]}…{address[-2:]}" if len(address) > 6 else "…"

@@ -9,6 +9,7 @@ from pydantic import Field
 from kentongan.access import Extent
 from kentongan.clock import to_datetime
 from kentongan.delivery import State
+from kentongan.logs import redacted
 from kentongan.receipt import ReceiptKind
 from ledger.deliveries import Shown
 from ledger.delivery_story import Story, Try
@@ -162,17 +163,18 @@ def _attempt(call: Call, address: str, one: Try) -> AttemptOut:
         resolution_at=_instant(one.resolution_at),
         receipt=one.receipt,
         receipt_at=_instant(one.receipt_at),
-        receipt_word=one.word,
+        receipt_word=_without(call, address, one.word),
         receipt_code=one.code,
         conflict=one.conflict,
     )
 
 
-def _without(call: Call, address: str, detail: str | None) -> str | None:
-    """Providers like to repeat the address that they refuse."""
-    if detail is None or call.extent is Extent.ALL:
-        return detail
-    return re.sub(re.escape(address), call.shown(address) or "…", detail, flags=re.IGNORECASE)
+def _without(call: Call, address: str, words: str | None) -> str | None:
+    """Providers like to repeat the address that they refuse, and the one that it leads on to."""
+    if words is None or call.extent is Extent.ALL:
+        return words
+    own = rf"\+?{re.escape(address.removeprefix('+'))}"
+    return redacted(re.sub(own, call.shown(address) or "…", words, flags=re.IGNORECASE))
 
 
 def _moments(call: Call, story: Story) -> Iterator[Moment]:

@@ -7,14 +7,15 @@ import json
 import pytest
 from sqlalchemy import insert
 
+from kentongan.access import Role
 from kentongan.delivery import Work
-from kentongan.ids import new_id
+from kentongan.ids import KeyId, new_id
 from ledger.engine import Ledger, read_now
 from ledger.schema import provider_events, responses
 from service.api import delivery_exports
 from service.wiring import House
 from tests.fakes.alerting import alerting_house, got
-from tests.fakes.house import Client, Headers
+from tests.fakes.house import Client, Headers, key_of
 from tests.fakes.running import Running, becomes, expanded, tried
 
 PEOPLE = {
@@ -197,6 +198,33 @@ async def test_delivery_tells_its_story_in_the_order_of_time(
     assert told["tries"][0]["receipt_word"] == "delivered"
     assert told["responses"][0]["option"] == "1"
     assert SITI not in json.dumps(masked)
+
+
+@pytest.mark.parametrize("caller", ["auditor", "integration"])
+async def test_words_of_a_provider_tell_addresses_to_nobody_who_may_not_see_them(
+    client: Client, ledger: Ledger, caller: str
+) -> None:
+    key = await key_of(ledger, Role(caller), groups=("north",))
+    async with client.get("/v1/self", headers=key) as answer:
+        made_by = KeyId((await answer.json())["id"])
+    running = await expanded(ledger, PEOPLE, made_by=made_by)
+    delivery = running.delivery("budi@example.org")
+    await tried(
+        ledger,
+        running.alert.id,
+        delivery,
+        outcome="accepted",
+        detail="queued; To=<Budi@Example.org>",
+        receipt=50,
+        receipt_word="failed smtp; 550 5.1.1 <b.santoso@elsewhere.example>: unknown",
+    )
+
+    _, told = await got(client, key, f"/v1/deliveries/{delivery}")
+
+    [attempt] = told["tries"]
+    assert "550 5.1.1" in attempt["receipt_word"]
+    assert "budi" not in json.dumps(attempt).lower()
+    assert "santoso" not in json.dumps(attempt)
 
 
 async def test_people_are_listed_with_their_state_and_their_ways(

@@ -35,6 +35,10 @@ def test_role_reaches_as_far_as_designed(role: Role, act: Act, extent: Extent | 
         ("+6281234567890", "+62…90"),
         ("siti@example.org", "s…@example.org"),
         ("https://hooks.example/t/secret-part", "https://hooks.example/…"),
+        ("https://hooks.example/t/@secret-part", "https://hooks.example/…"),
+        ("https://hooks.example?token=secret", "https://hooks.example/…"),
+        ("https://user:pass@hooks.example:8443/x", "https://hooks.example:8443/…"),
+        ('"a@b"@example.org', '"…@example.org'),
         ("12345", "…"),
     ],
 )
