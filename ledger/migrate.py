@@ -44,14 +44,19 @@ async def upgrade(url: str, revision: str = "head") -> None:
 
 
 def _upgrade_sqlite(url: str, revision: str) -> None:
-    engine = create_engine(make_url(url).set(drivername="sqlite"))
+    """Migrate in one transaction of our own: the driver would commit after each CREATE TABLE."""
+    engine = create_engine(make_url(url).set(drivername="sqlite"), isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as db:
-            db.exec_driver_sql("PRAGMA journal_mode=WAL")
             db.exec_driver_sql("PRAGMA busy_timeout=10000")
-            db.commit()
-            _run(db, revision)
-            db.commit()
+            db.exec_driver_sql("PRAGMA journal_mode=WAL")
+            db.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                _run(db, revision)
+            except BaseException:
+                db.exec_driver_sql("ROLLBACK")
+                raise
+            db.exec_driver_sql("COMMIT")
     finally:
         engine.dispose()
 

@@ -25,6 +25,13 @@ class Ledgers:
         postgres = await self._server()
         return await asyncio.to_thread(postgres.create_database, None, self._template)
 
+    async def bare(self, engine: str, folder: Path) -> str:
+        """Return the URL of a database that was never migrated."""
+        if engine == "sqlite":
+            return f"sqlite:///{folder / 'bare.db'}"
+        postgres = await self._server()
+        return await asyncio.to_thread(postgres.create_database)
+
     async def drop(self, url: str) -> None:
         """Remove a ledger whose engines are disposed of."""
         if self._postgres and not url.startswith("sqlite"):
