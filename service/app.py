@@ -46,6 +46,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+#: aiohttp would name itself and its version where nothing stands.
+SERVED_BY = {"Server": "kentongan"}
 
 _BEGUN: web.RequestKey[web.StreamResponse] = web.RequestKey("begun", web.StreamResponse)
 
@@ -183,5 +185,4 @@ async def _dress(request: web.Request, answer: web.StreamResponse) -> None:
     request[_BEGUN] = answer
     for name, value in SECURITY_HEADERS.items():
         answer.headers.setdefault(name, value)
-    # aiohttp would name itself and its version where nothing stands.
-    answer.headers["Server"] = "kentongan"
+    answer.headers.update(SERVED_BY)

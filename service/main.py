@@ -18,10 +18,11 @@ from ledger import keys
 from ledger.engine import SERVICE_PATIENCE, Ledger, LedgerAwayError
 from service import bounces
 from service.access import Gatekeeper
-from service.app import IDLE, build_app
+from service.app import IDLE, SECURITY_HEADERS, SERVED_BY, build_app
 from service.doorbell import Doorbell
 from service.metrics import Metrics, metrics_app
 from service.readiness import Lookout
+from service.web.server import Runner
 from service.wiring import House
 from workers.queue import Queue
 
@@ -97,8 +98,9 @@ async def _serving(app: web.Application, host: str, port: int) -> AsyncIterator[
 
 @asynccontextmanager
 async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[web.Server]:
-    runner = web.AppRunner(
+    runner = Runner(
         app,
+        {**SECURITY_HEADERS, **SERVED_BY},
         access_log=None,  # it would hold addresses; requests are counted instead
         auto_decompress=False,  # refused anyway, before a bomb could go off
         keepalive_timeout=KEEP_ALIVE,

@@ -1,6 +1,7 @@
 """The service starts with what it has, says what is missing, and ends when it is asked to."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from aiohttp import ClientConnectorError, ClientSession
 
 from cli.ports import claim
 from kentongan.access import Role
+from kentongan.recipient import LONGEST_ADDRESS
 from kentongan.settings import Settings, load
 from ledger import keys
 from ledger.engine import Ledger
@@ -102,3 +104,38 @@ async def test_last_use_of_a_key_is_written_down_before_the_end(environ: dict[st
     await ledger.close()
     assert found is not None
     assert found.last_used_at is not None
+
+
+async def test_what_is_no_http_is_answered_in_our_words(environ: dict[str, str]) -> None:
+    async with running(environ) as (_, here):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(here.rpartition(":")[2]))
+        writer.write(b"GET /v1/self HTTP/1.1\r\nHost: localhost\r\nBad Name: canary\r\n\r\n")
+        async with asyncio.timeout(10):
+            answer = (await reader.read()).decode()
+        writer.close()
+
+    head, _, body = answer.partition("\r\n\r\n")
+    assert " 400 " in head.splitlines()[0]
+    assert "application/problem+json" in head
+    assert "nosniff" in head
+    assert "aiohttp" not in answer
+    assert "canary" not in answer
+    assert json.loads(body)["fix"]
+
+
+async def test_longest_address_can_be_searched_for(environ: dict[str, str]) -> None:
+    secret = keys.new_secret()
+    ledger = Ledger.open(environ["KENTONGAN_DATABASE_URL"])
+    await keys.ensure(ledger, secret, name="x", role=Role.AUDITOR)
+    await ledger.close()
+    query = {"address": "\U0001f30a" * LONGEST_ADDRESS}
+
+    async with (
+        running(environ) as (session, here),
+        session.get(
+            f"{here}/v1/suppressions",
+            params=query,
+            headers={"Authorization": f"Bearer {secret}"},
+        ) as answer,
+    ):
+        assert answer.status == 200
