@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -97,12 +98,12 @@ class DoorbellWorker(Worker):
         super()._release_sem_dec_counter_on_complete()
         self._rung.set()
 
-    async def finish(self, grace: float) -> None:
-        """Take no more jobs, give those that run `grace` seconds, cancel the rest."""
+    async def finish(self, until: float) -> None:
+        """Take no more jobs, give those that run until `until` (monotonic), cancel the rest."""
         self.allow_pick_jobs = False
         running = list(self.tasks.values())
         if running:
-            await asyncio.wait(running, timeout=grace)
+            await asyncio.wait(running, timeout=max(0.0, until - monotonic()))
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -5,6 +5,7 @@ nothing decided before is missed, and a fan-out does not pay a query per message
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -36,6 +37,17 @@ class _Asking:
     answer: "asyncio.Future[gate.Barred]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+
+    def learn(self, looking: "asyncio.Task[gate.Barred]") -> None:
+        """Tell those who wait what was seen, or why nothing was: none of them may wait for ever."""
+        error = looking.exception()
+        if error is None:
+            self.answer.set_result(looking.result())
+            return
+        # Without the ledger nobody knows whether it may go out; handed back, it goes later.
+        away = isinstance(error, LedgerAwayError)
+        self.answer.set_exception(NotBegunError(Reason.HANDED_BACK) if away else error)
+        self.answer.exception()  # those who wait see it; nobody else has to
 
 
 class Gatekeeper:
@@ -76,17 +88,15 @@ class Gatekeeper:
         """Read for all who came, again and again until nobody is left."""
         while self._next is not None:
             asking, self._next = self._next, None
-            try:
-                async with self._ledger.read() as db:
-                    barred = await gate.barred(
-                        db,
-                        sorted({p.alert_id for p in asking.passes}),
-                        sorted({(p.channel, p.address) for p in asking.passes}),
-                    )
-            except LedgerAwayError:
-                # Without the ledger nobody knows whether it may go out; handed back, it goes later.
-                asking.answer.set_exception(NotBegunError(Reason.HANDED_BACK))
-                asking.answer.exception()  # those who wait see it; nobody else has to
-            else:
-                asking.answer.set_result(barred)
+            looking = asyncio.create_task(self._barred(asking.passes))
+            await asyncio.wait([looking])
+            asking.learn(looking)
         self._reading = None
+
+    async def _barred(self, passes: Sequence[Pass]) -> gate.Barred:
+        async with self._ledger.read() as db:
+            return await gate.barred(
+                db,
+                sorted({p.alert_id for p in passes}),
+                sorted({(p.channel, p.address) for p in passes}),
+            )

@@ -83,6 +83,9 @@ class Lease:
             except LedgerAwayError as error:
                 # Nothing is begun once the deadline has passed; until then, try again.
                 log.warning("lease not renewed", extra={"why": str(error)})
+            except Exception:
+                # A worker that gave up renewing would claim for ever and begin nothing.
+                log.exception("lease not renewed")
 
     async def _renew_once(self) -> None:
         asked_at = boot_clock()

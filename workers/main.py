@@ -4,10 +4,11 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, suppress
 from random import uniform
 from time import monotonic
+from typing import Any
 
 import channels
 from kentongan.alert import Lane
@@ -42,8 +43,10 @@ JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
     "merge": merge,
 }
 
-#: Seconds that running jobs get when we are asked to stop: longer than a send over HTTP.
-FAREWELL = 12.0
+#: Seconds that jobs and sends under way get when we are asked to stop. What is still open then is
+#: written down as unknown, and all of that has to fit into the ten seconds that `kentongan up`
+#: gives (a test holds it): whoever is killed before leaves the settler to ask about everything.
+FAREWELL = 8.0
 #: Seconds between sweeps, jittered by a fifth so that workers do not march in step.
 SWEEP_EVERY = 2.0
 SETTLE_EVERY = 0.5
@@ -57,7 +60,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
     """Work until `stop` is set. `environ` is complete (`kentongan.settings.read_files`)."""
     begin_logging("worker", settings.log_level)
     async with AsyncExitStack() as stack:
-        runtime = await _furnish(settings, environ, stack)
+        runtime = await _furnish(settings, environ, stack, stop)
         if settings.metrics_port:
             port = settings.metrics_port
             await stack.enter_async_context(
@@ -76,15 +79,31 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
         log.info("ready", extra={"worker": runtime.lease.incarnation})
         await stop.wait()
         log.info("stopping")
-        await asyncio.gather(*lanes)
-        await sweep.stop()
-        for task in (*loops, *runtime.background):
-            task.cancel()
-        await asyncio.gather(*loops, *runtime.background, return_exceptions=True)
+        until = monotonic() + FAREWELL
+        await asyncio.gather(*lanes, sweep.stop(FAREWELL))
+        await _landed(runtime, until)
+        await _cancelled([*loops, *runtime.background])
+
+
+async def _landed(run: Runtime, until: float) -> None:
+    """Wait for the windows on their way; cut short what has not ended by `until`."""
+    if run.flights:
+        await asyncio.wait(run.flights, timeout=max(0.0, until - monotonic()))
+    await _cancelled(run.flights)
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 async def _furnish(
-    settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack
+    settings: Settings,
+    environ: Mapping[str, str],
+    stack: AsyncExitStack,
+    stop: asyncio.Event,
 ) -> Runtime:
     keyring = Keyring([key.get_secret_value() for key in settings.secret_key])
     deployment = Deployment.of(settings, keyring)
@@ -102,7 +121,7 @@ async def _furnish(
     for channel in (*real.values(), *practising.values()):
         await channel.warm()
     lease = Lease(ledger, f"{socket.gethostname()}:{os.getpid()}")
-    await _begin(lease)
+    await _begin(lease, stop)
     stack.push_async_callback(_end, lease)
     loop = asyncio.get_running_loop()
     if isinstance(loop, WakingLoop):
@@ -122,16 +141,21 @@ async def _furnish(
     )
 
 
-async def _begin(lease: Lease) -> None:
-    """Take the first lease, waiting for a ledger that is away."""
-    while True:
+async def _begin(lease: Lease, stop: asyncio.Event) -> None:
+    """Take the first lease, waiting for a ledger that is away until `stop` is set."""
+    while not stop.is_set():
         try:
             await lease.begin()
         except LedgerAwayError as error:
             log.warning("the ledger is away", extra={"why": str(error)})
-            await asyncio.sleep(1)
+            await _pause(1, stop)
         else:
             return
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 async def _end(lease: Lease) -> None:
@@ -167,17 +191,18 @@ async def _serve(run: Runtime, lane: Lane, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        until = monotonic() + FAREWELL
         if stop.is_set():
-            await worker.finish(FAREWELL)
+            await worker.finish(until)
         serving.cancel()
         [ended] = await asyncio.gather(serving, return_exceptions=True)
-        await worker.finish(FAREWELL)
+        await worker.finish(until)  # among them jobs that were being taken up meanwhile
         await _closed(redis.aclose())
         if stop.is_set():
             return
         log.warning("lane ended; starting it again", extra={"lane": lane, "why": repr(ended)[:200]})
         pause = _FIRST_PAUSE if monotonic() - began > _LONGEST_PAUSE else pause
-        await asyncio.sleep(pause)
+        await _pause(pause, stop)
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 

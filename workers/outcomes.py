@@ -33,6 +33,9 @@ _WORD_OF: Mapping[type[Outcome], str] = {
     Unknown: "unknown",
     NotBegun: "not_begun",
 }
+#: Characters of a provider's words that are kept.
+_MOST_WORDS = 1000
+
 _WORK_OF_NOT_BEGUN = {
     Reason.SUPPRESSED: Work.SUPPRESSED,
     Reason.EXPIRED: Work.EXPIRED,
@@ -52,6 +55,20 @@ def can_fetch(channel: AnyChannel) -> bool:
 
 def settled_of(alert: Alert, channel: AnyChannel, claimed: Claimed, outcome: Outcome) -> Settled:
     """Return what to write down for an attempt."""
+    settled = _settled_of(alert, channel, claimed, outcome)
+    return replace(
+        settled,
+        detail=_storable(settled.detail),
+        provider_id=_storable(settled.provider_id) if settled.provider_id else None,
+    )
+
+
+def _storable(words: str) -> str:
+    """Return a provider's words without what no database takes: NUL, and lone surrogates."""
+    return words.replace("\0", "").encode(errors="replace").decode()[:_MOST_WORDS]
+
+
+def _settled_of(alert: Alert, channel: AnyChannel, claimed: Claimed, outcome: Outcome) -> Settled:
     base = Settled(
         attempt=claimed.attempt,
         alert_id=alert.id,

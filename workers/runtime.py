@@ -50,11 +50,8 @@ class Showing:
         return channel.units(self.message(channel, locale))
 
     def cost(self, channel: AnyChannel) -> int:
-        """Return the most units that a message takes in any locale made so far, at least 1."""
-        sizes = [
-            channel.units(made) for (name, _), made in self.prepared.items() if name == channel.name
-        ]
-        return max(sizes, default=1)
+        """Return the most units that a message takes in any of the alert's locales."""
+        return max(self.units(channel, locale) for locale in self.alert.words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +71,18 @@ class Runtime:
     slots: Mapping[Lane, Slots]
     metrics: Metrics = field(default_factory=Metrics)
     showings: OrderedDict[str, Showing] = field(default_factory=OrderedDict)
-    #: Tasks that nobody awaits; kept, since the loop itself holds them only weakly.
+    #: Tasks that nobody awaits; kept, since the loop itself holds them only weakly. `flights` are
+    #: windows on their way: a worker that stops gives them time, and ends the rest at once.
+    flights: set[asyncio.Task[object]] = field(default_factory=set)
     background: set[asyncio.Task[object]] = field(default_factory=set)
+
+    def fly(self, work: Coroutine[Any, Any, object]) -> "asyncio.Task[object]":
+        """Let a window fly beside what comes next."""
+        return _kept(work, self.flights)
 
     def go_on(self, work: Coroutine[Any, Any, object]) -> None:
         """Let `work` go on beside what comes next; `workers.main` ends it when the worker stops."""
-        task = asyncio.create_task(work)
-        self.background.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[object]") -> None:
-        self.background.discard(task)
-        if not task.cancelled() and (bug := task.exception()):
-            log.error("background work failed", exc_info=bug)
+        _ = _kept(work, self.background)
 
     def channel(self, mode: Mode, name: str) -> AnyChannel | None:
         """Return the channel that carries `mode`; None where it is not configured."""
@@ -105,6 +101,20 @@ class Runtime:
                 self.showings.popitem(last=False)
         self.showings.move_to_end(alert_id)
         return found
+
+
+def _kept(
+    work: Coroutine[Any, Any, object], tasks: set[asyncio.Task[object]]
+) -> "asyncio.Task[object]":
+    def ended(task: "asyncio.Task[object]") -> None:
+        tasks.discard(task)
+        if not task.cancelled() and (bug := task.exception()):
+            log.error("background work failed", exc_info=bug)
+
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(ended)
+    return task
 
 
 class JobContext(TypedDict):

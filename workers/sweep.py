@@ -34,9 +34,13 @@ class Sweep:
         self._run = run
         #: What is being done directly, so that it is done once at a time in this worker.
         self._directly: dict[str, asyncio.Task[object]] = {}
+        #: Redis failed in this look: a frozen one takes seconds to fail, once is enough.
+        self._is_away = False
+        self._is_ending = False
 
     async def once(self) -> None:
         """Look once. Raises `LedgerAwayError`."""
+        self._is_away = False
         async with self._run.ledger.read() as db:
             found = await sweep.open_alerts(db)
             unjoined = await events.any_unjoined(db)
@@ -81,18 +85,23 @@ class Sweep:
 
     async def _send_directly(self, alert_id: str, channel: str) -> None:
         for _ in range(_DIRECT_WINDOWS):
+            if self._is_ending:
+                return
             wait = await send_some(self._run, alert_id, channel)
             if wait is None:
                 return
             await asyncio.sleep(wait)
 
     async def _ring(self, name: str, ring: Work, directly: Work) -> None:
-        try:
-            await ring()
-        except QUEUE_AWAY as error:
-            if name in self._directly:
+        if not self._is_away:
+            try:
+                await ring()
+            except QUEUE_AWAY as error:
+                self._is_away = True
+                log.info("queue is away; doing it directly", extra={"why": type(error).__name__})
+            else:
                 return
-            log.info("queue is away; doing it directly", extra={"why": type(error).__name__})
+        if name not in self._directly and not self._is_ending:
             task = asyncio.create_task(directly())
             self._directly[name] = task
             task.add_done_callback(lambda done: self._forget(name, done))
@@ -110,9 +119,12 @@ class Sweep:
             async with self._run.ledger.write() as db:
                 await sweep.close_if_done(db, alert)
 
-    async def stop(self) -> None:
-        """End what is done directly; what was not begun is handed back."""
+    async def stop(self, grace: float) -> None:
+        """Begin nothing directly any more; what is under way gets `grace` seconds to end."""
+        self._is_ending = True
         tasks = list(self._directly.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,10 +10,11 @@ from time import monotonic
 from channels import AnyChannel
 from kentongan.channel import Pace
 from ledger import health, leases, sweep
-from ledger.claims import Window, claim, count_due
+from ledger.claims import claim, count_due
 from workers.pace import Grant
 from workers.queue import QUEUE_AWAY, RUNNING_LIFE, Turn
 from workers.runtime import JobContext, Runtime, Showing
+from workers.uncut import uncut
 from workers.window import Flight
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ _AHEAD = 0.25
 #: Seconds until a turn looks again that found no slot, or a provider that was stopped.
 _BUSY = 0.05
 _STOPPED = 2.0
+#: Seconds until a turn looks again whose worker may begin nothing; a new lease comes within three.
+_NO_LEASE = 0.5
 #: Seconds that a turn waits for its window; what takes longer goes on beside the next one.
 _LINGER = 0.25
 #: A sender this slow (units a second) is served by one turn at a time.
@@ -80,44 +83,41 @@ async def send_some(run: Runtime, alert_id: str, channel_name: str) -> float | N
         return None
     if stopped:
         return _STOPPED
-    grant, rows, pace = await _take(run, showing, channel, due)
+    grant, rows = await _take(run, showing, channel, due)
     if rows < 1:
-        await _give_back(run, channel, pace, grant.units)
+        await _give_back(run, channel, grant.units)
         run.metrics.waited(channel_name, grant.wait)
         return grant.wait
-    since = monotonic()
-    window = await _claim(run, showing, channel, rows)
-    used = sum(claimed.units for claimed in window.claimed)
-    await _give_back(run, channel, pace, grant.units - used)
-    if not window.claimed:
+    flight = await uncut(_take_off(run, showing, channel, rows))
+    await _give_back(run, channel, grant.units - sum(c.units for c in flight.claimed))
+    if flight.landing is None:
         await _set_stragglers_aside(run, showing, channel)
         return None
-    flight = Flight(run, showing, channel, window, since=since)
-    if not await flight.fly(since + _LINGER):
-        run.go_on(flight.fly())
-    return 0 if due > len(window.claimed) or due == WIDEST else None
+    await asyncio.wait({flight.landing}, timeout=_LINGER)
+    return 0 if due > len(flight.claimed) or due == WIDEST else None
 
 
-async def _take(
-    run: Runtime, showing: Showing, channel: AnyChannel, due: int
-) -> tuple[Grant, int, Pace]:
+async def _take(run: Runtime, showing: Showing, channel: AnyChannel, due: int) -> tuple[Grant, int]:
     """Take pace for as many rows as are due, fit the slots, and go on the wire soon."""
-    alert = showing.alert
+    if not run.lease.holds:
+        return Grant(0, _NO_LEASE), 0  # what we claimed now, the gate would only hand back
+    lane = showing.alert.lane
     cost = showing.cost(channel)
     pace = channel.pace
-    pace = Pace(units_per_second=pace.units_per_second, burst=max(pace.burst, cost))
     soon = max(1, math.floor(pace.units_per_second * _AHEAD / cost))
-    wanted = min(due, run.slots[alert.lane].soon_free(), soon, WIDEST)
+    wanted = min(due, run.slots[lane].soon_free(), soon, WIDEST)
     if wanted < 1:
-        return Grant(0, _BUSY), 0, pace
-    sender = pace_key(channel)
+        return Grant(0, _BUSY), 0
+    sender, units = pace_key(channel), wanted * cost
     try:
-        grant = await run.paces.take(sender, pace, wanted * cost, alert.lane)
+        grant = await run.paces.take(sender, pace, units, lane, least=cost)
     except QUEUE_AWAY:
         async with run.ledger.read() as db:
             workers = await leases.living(db)
-        grant = run.local_pace.take(sender, pace, wanted * cost, workers=workers, now=monotonic())
-    return grant, grant.units // cost, pace
+        grant = run.local_pace.take(
+            sender, pace, units, workers=workers, now=monotonic(), least=cost
+        )
+    return grant, grant.units // cost
 
 
 def pace_key(channel: AnyChannel) -> str:
@@ -125,25 +125,28 @@ def pace_key(channel: AnyChannel) -> str:
     return f"{channel.name}:{channel.sender}"
 
 
-async def _give_back(run: Runtime, channel: AnyChannel, pace: Pace, units: int) -> None:
+async def _give_back(run: Runtime, channel: AnyChannel, units: int) -> None:
     if units <= 0:
         return
     try:
-        await run.paces.give_back(pace_key(channel), pace, units)
+        await run.paces.give_back(pace_key(channel), channel.pace, units)
     except QUEUE_AWAY:
         log.info("unused pace is lost", extra={"channel": channel.name, "units": units})
 
 
-async def _claim(run: Runtime, showing: Showing, channel: AnyChannel, rows: int) -> Window:
+async def _take_off(run: Runtime, showing: Showing, channel: AnyChannel, rows: int) -> Flight:
+    """Claim rows and set them flying; from here on they need nobody who waits for them."""
+    since, incarnation = monotonic(), run.lease.incarnation
     async with run.ledger.write() as db:
-        return await claim(
+        window = await claim(
             db,
             alert_id=showing.alert.id,
             channel=channel.name,
             sender=channel.sender,
-            worker=run.lease.incarnation,
+            worker=incarnation,
             limit=rows,
         )
+    return Flight(run, showing, channel, window, since=since, incarnation=incarnation)
 
 
 async def _set_stragglers_aside(run: Runtime, showing: Showing, channel: AnyChannel) -> None:

@@ -27,6 +27,7 @@ from workers.gate import Pass
 from workers.outcomes import settled_of
 from workers.ringing import ring_when_due
 from workers.runtime import Runtime, Showing
+from workers.uncut import uncut
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,9 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 2.0
 #: Seconds that an outcome waits for others to be written with.
 _SETTLE_EVERY = 0.1
-#: How long a settle is tried while the ledger is away; then the settler finds the attempts open.
-_SETTLE_FOR = 30.0
+#: How long a settle is tried while the ledger is away: an outcome that is given up turns unknown,
+#: and an unknown e-mail is sent again. What waits is bounded by the slots, so waiting costs little.
+_SETTLE_FOR = 600.0
 
 
 @dataclass(slots=True)
@@ -52,16 +54,22 @@ class _Sending:
     """What the sends of one window share."""
 
     def __init__(
-        self, run: Runtime, showing: Showing, channel: AnyChannel, *, since: float, dies_at: float
+        self,
+        run: Runtime,
+        showing: Showing,
+        channel: AnyChannel,
+        *,
+        dies_at: float,
+        incarnation: str,
     ) -> None:
         self._run, self._showing, self._channel = run, showing, channel
-        self._since, self._dies_at = since, dies_at
-        self._incarnation = run.lease.incarnation
+        self._dies_at, self._incarnation = dies_at, incarnation
+        self._claimed_at = monotonic()
 
     async def one(self, send: _Send) -> None:
         """Try one attempt once, and keep what came of it in `send`."""
         async with self._run.slots[self._showing.alert.lane]:
-            if monotonic() - self._since > LONGEST_WAIT:
+            if monotonic() - self._claimed_at > LONGEST_WAIT:
                 send.outcome = NotBegun(Reason.HANDED_BACK)
                 return
             began = monotonic()
@@ -118,32 +126,52 @@ class _Sending:
 
 
 class Flight:
-    """The sends of one window, settled as they end: one that hangs holds up no other's outcome."""
+    """The sends of one window, settled as they end: one that hangs holds up no other's outcome.
+
+    It flies by itself from the start: whoever made it may be cancelled. `landing` is the task that
+    ends when all has ended, None where nothing was claimed. `since` is a monotonic instant before
+    the claim, from which the alert's life is counted; `incarnation` is the one that claimed, which
+    may have lapsed since.
+    """
 
     def __init__(
-        self, run: Runtime, showing: Showing, channel: AnyChannel, window: Window, *, since: float
+        self,
+        run: Runtime,
+        showing: Showing,
+        channel: AnyChannel,
+        window: Window,
+        *,
+        since: float,
+        incarnation: str,
     ) -> None:
         self._run, self._showing, self._channel = run, showing, channel
-        sending = _Sending(run, showing, channel, since=since, dies_at=since + window.remaining)
-        sends = [_Send(claimed) for claimed in window.claimed]
-        self._aloft = {asyncio.create_task(sending.one(send)): send for send in sends}
+        sending = _Sending(
+            run, showing, channel, dies_at=since + window.remaining, incarnation=incarnation
+        )
+        self.claimed = window.claimed
+        self._aloft = {asyncio.create_task(sending.one(s)): s for s in map(_Send, window.claimed)}
+        self.landing = run.fly(self._fly()) if self._aloft else None
 
-    async def fly(self, until: float | None = None) -> bool:
-        """Settle what ends, until all has ended or `until` (monotonic) is past; True for all.
+    async def _fly(self) -> None:
+        """Settle what ends, until all has ended.
 
         Whatever ends it early, what was not begun is handed back and the rest is marked unknown.
         """
         try:
-            while self._aloft and (until is None or monotonic() < until):
+            while self._aloft:
                 done, _ = await asyncio.wait(self._aloft, timeout=_SETTLE_EVERY)
-                await self._land(done)
+                await uncut(self._land(done))
         except BaseException:
-            for task in self._aloft:
-                task.cancel()
-            await asyncio.gather(*self._aloft, return_exceptions=True)
-            await asyncio.shield(self._land(set(self._aloft)))
+            await uncut(self._end())
             raise
-        return not self._aloft
+
+    async def _end(self) -> None:
+        """Cut short what is aloft: hand back what was not begun, mark the rest unknown."""
+        aloft = set(self._aloft)
+        for task in aloft:
+            task.cancel()
+        await asyncio.gather(*aloft, return_exceptions=True)
+        await self._land(aloft)
 
     async def _land(self, done: set[asyncio.Task[None]]) -> None:
         """Settle what has ended, and draw its conclusions."""
@@ -178,6 +206,11 @@ async def _settle(run: Runtime, written: Sequence[Settled]) -> None:
                 log.warning("outcomes not written; they turn unknown", extra={"why": str(error)})
                 return
             await asyncio.sleep(0.5)
+        except Exception:
+            # One outcome that the ledger cannot take must not cost the others theirs.
+            log.exception("outcomes not written", extra={"count": len(pages[0])})
+            page = pages.pop(0)
+            pages[:0] = [[one] for one in page] if len(page) > 1 else []
         else:
             pages.pop(0)
             if late:
