@@ -58,9 +58,13 @@ class Running:
         assert code is not None
         return code
 
-    def wait_until_logged(self, words: str, seconds: float = 20) -> None:
-        """Return when its log holds `words`."""
-        self._wait(lambda: words in self.read_log(), seconds, f"does not log {words!r}")
+    def wait_until_logged(self, words: str, seconds: float = 20, *, times: int = 1) -> None:
+        """Return when its log holds `words`, so many times."""
+
+        def logged() -> bool:
+            return self.read_log().count(words) >= times
+
+        self._wait(logged, seconds, f"does not log {words!r}")
 
     def stop(self, seconds: float = 20) -> int:
         """Send SIGTERM and return the exit code."""

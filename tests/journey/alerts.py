@@ -13,11 +13,6 @@ def number(place: int, ends: str = "") -> str:
     return f"+62812{place // 8000:04d}{2000 + place % 8000:04d}"
 
 
-def texts(count: int, first: int = 0) -> list[Point]:
-    """Return contact points of people who get a text, and nothing happens."""
-    return [{"channel": "sms", "address": number(place)} for place in range(first, first + count)]
-
-
 def an_alert(points: Sequence[Point], **changes: Any) -> dict[str, Any]:
     """Return the body of a dull, urgent alert to pasted points."""
     return {
@@ -29,3 +24,9 @@ def an_alert(points: Sequence[Point], **changes: Any) -> dict[str, Any]:
         "audience": {"points": list(points)},
         **changes,
     }
+
+
+OPTIONS = [
+    {"key": "1", "label": {"en": "Safe", "id": "Aman"}},
+    {"key": "2", "label": {"en": "Need help", "id": "Butuh bantuan"}},
+]

@@ -39,14 +39,18 @@ class Client:
         return self.ask("POST", path, body, **headers)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Return the answer; raise `NoAnswerError`. `Idempotency_Key=…` becomes a header."""
+        """Return the answer; raise `NoAnswerError`. `Idempotency_Key=…` becomes a header.
+
+        A body that is text is CSV, any other goes as JSON.
+        """
         told = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.key:
             told["Authorization"] = f"Bearer {self.key}"
         content = None
         if body is not None:
-            content = json.dumps(body).encode()
-            told["Content-Type"] = "application/json"
+            is_csv = isinstance(body, str)
+            content = (body if is_csv else json.dumps(body)).encode()
+            told["Content-Type"] = "text/csv" if is_csv else "application/json"
         line = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=self.timeout)
         try:
             line.request(method, path, content, told)

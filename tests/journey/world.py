@@ -3,10 +3,11 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
 
 from cli import simulator_book
 from kentongan.access import Role
@@ -16,8 +17,9 @@ from ledger import keys
 from ledger.check import check
 from ledger.check_book import Comparison, compare
 from ledger.engine import Ledger
-from tests.fakes.processes import Processes, Running
+from tests.fakes.processes import Processes
 from tests.fakes.valkey import PrivateValkey
+from tests.journey.alerts import Point, number
 from tests.journey.client import Answer, Client
 from tests.journey.ports import free_ports
 
@@ -27,13 +29,19 @@ SECRET = "a secret key of the journeys that is long enough"
 #: Texts of ours come from here, and go back to here.
 OURS = "+15005550006"
 _LOOK_EVERY = 0.2
+#: States of a delivery that we ourselves shall change.
+OPEN = frozenset({"waiting", "sending", "unknown"})
 
 
 class World:
     """A service, workers and the simulator, none of them started; close it to be rid of all."""
 
-    def __init__(self, folder: Path, database_url: str, *, workers: int = 2) -> None:
+    def __init__(self, folder: Path, database_url: str) -> None:
         self.database_url = database_url
+        #: Whether the last journey found the books in balance; if not, another world is made.
+        self.is_sound = True
+        self._numbers = 0
+        self._since = 0
         self.valkey = PrivateValkey.running()
         keyring = Keyring([SECRET])
         self._keyring = keyring
@@ -54,7 +62,7 @@ class World:
         self._processes = Processes(folder / "log", environ)
         self.simulator = self._processes.simulator()
         self.service = self._processes.serve()
-        self.workers = [self._processes.worker() for _ in range(workers)]
+        self.workers = [self._processes.worker(), self._processes.worker()]
         self.key = keys.new_secret()
         self.api = Client(self.url, self.key)
         self.carrier = Client(self.carrier_url)
@@ -69,6 +77,22 @@ class World:
         for worker in self.workers:
             worker.wait_until_logged('"ready"')
         return self
+
+    def begin(self) -> None:
+        """Begin another journey: carriers behave, and what people got before is put aside."""
+        self.is_sound = False
+        self.behave(delay=0)
+        self._since = self.carrier.get("/livez")["records"]
+
+    def texts(self, count: int) -> list[Point]:
+        """Return contact points of people who get texts; nobody had them before."""
+        first, self._numbers = self._numbers, self._numbers + count
+        numbers = (number(place) for place in range(first, first + count))
+        return [{"channel": "sms", "address": each} for each in numbers]
+
+    def calls(self, count: int) -> list[Point]:
+        """The same for calls."""
+        return [{**each, "channel": "voice"} for each in self.texts(count)]
 
     async def _make_key(self) -> None:
         ledger = Ledger.open(self.database_url)
@@ -88,6 +112,11 @@ class World:
         return self.api.post(
             "/v1/alerts", body, **{"Idempotency_Key": secrets.token_hex(8), **headers}
         )
+
+    def people(self, csv: str) -> None:
+        """Import people; their groups are made."""
+        answer = self.api.post("/v1/recipients/import?commit=true&create_groups=true", csv)
+        assert answer.status == 200, answer
 
     def behave(self, **switches: Any) -> None:
         """Turn switches of the simulator."""
@@ -119,18 +148,18 @@ class World:
         """Return the states once all `deliveries` exist, and none is open."""
 
         def holds(states: dict[str, int]) -> bool:
-            open_ones = states.keys() & {"waiting", "sending", "unknown"}
+            open_ones = states.keys() & OPEN
             return sum(states.values()) == deliveries and not open_ones
 
         return self.wait_until(alert, holds, f"all {deliveries} are decided", seconds)
 
     def wait_until_arrived(
-        self, alert: str, deliveries: int, seconds: float = 120
+        self, alert: str, deliveries: int, *, but: Collection[str] = (), seconds: float = 120
     ) -> dict[str, int]:
-        """The same, and texts and calls have their last receipt as well."""
+        """The same, and each has its last receipt as well; `but` are states that have none."""
 
         def holds(states: dict[str, int]) -> bool:
-            open_ones = states.keys() & {"waiting", "sending", "unknown", "accepted", "sent"}
+            open_ones = states.keys() & {*OPEN, "accepted", "sent"}.difference(but)
             return sum(states.values()) == deliveries and not open_ones
 
         return self.wait_until(alert, holds, f"all {deliveries} have arrived", seconds)
@@ -147,15 +176,16 @@ class World:
             cursor = f"&cursor={page['next']}"
 
     def messages(self, **wanted: str) -> list[dict[str, Any]]:
-        """Return what people have got, newest first."""
-        query = "&".join(f"{name}={value}" for name, value in wanted.items())
+        """Return what people have got since `begin`, newest first."""
+        query = urlencode({"after": str(self._since), **wanted})
         found: list[dict[str, Any]] = self.carrier.get(f"/messages?limit=10000&{query}")
         return found
 
     def balance(self) -> Comparison:
         """Hold the ledger against itself and the carriers' book; the books must balance."""
         found = waited_for(self._compared())
-        assert found.faults == []
+        assert not found.faults, "\n".join(map(str, found.faults))
+        self.is_sound = True
         return found
 
     async def _compared(self) -> Comparison:
@@ -189,11 +219,6 @@ def waited_for(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def logs_of(running: Sequence[Running]) -> str:
-    """Return what processes logged, for a search."""
-    return "\n".join(each.read_log() for each in running)
-
-
 def _channels(keyring: Keyring, carrier: str, smtp: int, bounces: int) -> dict[str, str]:
     """Return the settings that point the real channels at the simulator."""
     sid, token = credentials(keyring)
@@ -201,8 +226,8 @@ def _channels(keyring: Keyring, carrier: str, smtp: int, bounces: int) -> dict[s
     given = {
         **{f"SMS_{name}": value for name, value in account.items()},
         **{f"VOICE_{name}": value for name, value in account.items()},
-        "SMS_UNITS_PER_SECOND": "400",
-        "SMS_BURST": "100",
+        "SMS_UNITS_PER_SECOND": "50",  # so that a run lasts long enough to be disturbed
+        "SMS_BURST": "10",
         "VOICE_CALLS_PER_SECOND": "50",
         "VOICE_BURST": "20",
         "EMAIL_HOST": "127.0.0.1",
