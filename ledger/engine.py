@@ -102,7 +102,9 @@ class Ledger:
             try:
                 yield db
             except BaseException:
-                await db.exec_driver_sql("ROLLBACK")
+                # A cancelled statement has cost the connection, and the transaction with it.
+                if not db.invalidated:
+                    await db.exec_driver_sql("ROLLBACK")
                 raise
             await db.exec_driver_sql("COMMIT")
 
