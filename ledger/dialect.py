@@ -81,11 +81,7 @@ async def insert_many(db: AsyncConnection, table: Table, rows: Sequence[Row]) ->
 
 async def _copy(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
     columns = list(rows[0])
-    as_json = {name for name in columns if isinstance(table.c[name].type, JSON)}
-    records = [
-        tuple(json.dumps(row[name]) if name in as_json else row[name] for name in columns)
-        for row in rows
-    ]
+    records = list(zip(*(_column(table, name, rows) for name in columns), strict=True))
     # SQLAlchemy begins lazily; COPY goes past it, so the transaction has to be there already.
     await db.exec_driver_sql("SELECT 1")
     raw = await db.get_raw_connection()
@@ -97,6 +93,16 @@ async def _copy(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
         raise IntegrityError("COPY", None, error) from error
     except (PostgresError, InterfaceError) as error:
         raise DBAPIError("COPY", None, error) from error
+
+
+def _column(table: Table, name: str, rows: Sequence[Row]) -> list[Any]:
+    """Return a column's values as the driver takes them past SQLAlchemy."""
+    values = [row[name] for row in rows]
+    return [json.dumps(value) for value in values] if _is_json(table, name) else values
+
+
+def _is_json(table: Table, name: str) -> bool:
+    return isinstance(table.c[name].type, JSON)
 
 
 _ARRAY_OF = {"BIGINT": "bigint", "SMALLINT": "smallint", "INTEGER": "integer", "BOOLEAN": "boolean"}
@@ -121,10 +127,9 @@ async def update_many(
         return []
     values = [name for name in rows[0] if name not in keys]
     if is_postgresql(db):
+        columns = {f"u_{name}": _column(table, name, rows) for name in (*keys, *values)}
         done = await db.execute(
-            text(_unnest_sql(table, keys, values, guard)),
-            {f"u_{name}": [row[name] for row in rows] for name in (*keys, *values)}
-            | dict(params or {}),
+            text(_unnest_sql(table, keys, values, guard)), columns | dict(params or {})
         )
         return [tuple(row) for row in done]
     hit: list[tuple[Any, ...]] = []
@@ -148,7 +153,10 @@ def _unnest_sql(table: Table, keys: Sequence[str], values: Sequence[str], guard:
         f"cast(:u_{name} AS {_ARRAY_OF.get(str(table.c[name].type), 'text')}[])" for name in names
     )
     joined = " AND ".join(f"{table.name}.{key} = u.{key}" for key in keys)
-    sets = ", ".join(f"{name} = u.{name}" for name in values)
+    sets = ", ".join(
+        f"{name} = {f'cast(u.{name} AS json)' if _is_json(table, name) else f'u.{name}'}"
+        for name in values
+    )
     returning = ", ".join(f"{table.name}.{key}" for key in keys)
     # Names are our schema's own, never a caller's; values travel as parameters.
     return (

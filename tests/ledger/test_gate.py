@@ -49,4 +49,5 @@ async def test_resumed_alert_and_lifted_suppression_bar_nothing(ledger: Ledger) 
     async with ledger.read() as db:
         found = await gate.barred(db, [alert], [("sms", "+1")])
 
-    assert not (found.stopped or found.paused or found.suppressed)
+    assert found.stopped | found.paused == frozenset()
+    assert found.suppressed == frozenset()
