@@ -33,7 +33,7 @@ class Worlds:
         folder = self._folders.mktemp(f"world-{engine}")
         url = f"sqlite:///{folder / 'ledger.db'}"
         if engine == "postgresql":
-            self.postgres = Postgres.running()
+            self.postgres = Postgres.running(durable=True)  # some journeys crash it
             url = self.postgres.create_database()
         asyncio.run(upgrade(url))
         return World(folder, url)
