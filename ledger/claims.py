@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, exists, func, insert, or_, select, update
+from sqlalchemy import and_, exists, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -15,6 +15,10 @@ from ledger.dialect import db_now, is_postgresql, lock_alert
 from ledger.engine import read_now
 from ledger.schema import alerts, attempts, deliveries
 from ledger.schema_people import suppressions
+
+#: Written out, not bound: a partial index serves only what the planner can read.
+IS_PENDING = deliveries.c.work == literal_column(f"'{Work.PENDING}'")
+RETRY_WAITS = deliveries.c.work == literal_column(f"'{Work.RETRY_WAIT}'")
 
 #: With less life than this, in seconds, nothing is sent any more.
 LEAST_LIFE = 10.0
@@ -66,10 +70,10 @@ async def claim(
     """
     await lock_alert(db, alert_id, exclusive=False)
     now = await read_now(db)
-    due = and_(deliveries.c.work == Work.RETRY_WAIT, deliveries.c.due_at <= now)
+    due = and_(RETRY_WAITS, deliveries.c.due_at <= now)
     rows = await _open(db, alert_id, channel, due, order=deliveries.c.due_at, limit=limit, now=now)
     if len(rows) < limit:
-        fresh = and_(deliveries.c.work == Work.PENDING, deliveries.c.id > after)
+        fresh = and_(IS_PENDING, deliveries.c.id > after)
         rows += await _open(
             db, alert_id, channel, fresh, order=deliveries.c.id, limit=limit - len(rows), now=now
         )
@@ -162,18 +166,20 @@ def _claimed(row: Any) -> Claimed:
 
 async def count_due(db: AsyncConnection, alert_id: str, channel: str, most: int) -> int:
     """Return how many deliveries could be claimed now, counting no further than `most`."""
-    found = (
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.alert_id == alert_id,
-            deliveries.c.channel == channel,
-            or_(
-                deliveries.c.work == Work.PENDING,
-                and_(deliveries.c.work == Work.RETRY_WAIT, deliveries.c.due_at <= db_now()),
-            ),
-            may_run(alert_id, db_now()),
+    counts = [
+        select(func.count())
+        .select_from(
+            select(deliveries.c.id)
+            .where(
+                deliveries.c.alert_id == alert_id,
+                deliveries.c.channel == channel,
+                which,
+                may_run(alert_id, db_now()),
+            )
+            .limit(most)
+            .subquery()
         )
-        .limit(most)
-        .subquery()
-    )
-    return int((await db.execute(select(func.count()).select_from(found))).scalar_one())
+        .scalar_subquery()
+        for which in (IS_PENDING, and_(RETRY_WAITS, deliveries.c.due_at <= db_now()))
+    ]
+    return min(int((await db.execute(select(counts[0] + counts[1]))).scalar_one()), most)

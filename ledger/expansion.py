@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kentongan.alert import Control
 from kentongan.expansion import Expanded, Point, Stage
 from kentongan.ids import DeliveryId
-from ledger.dialect import db_now, insert_many, insert_or_skip
+from ledger.dialect import db_now, insert_many, insert_or_skip, lock_alert
 from ledger.schema import (
     alert_people,
     alert_progress,
@@ -97,7 +97,11 @@ async def write_page(
     stage: Stage,
     cursor: str,
 ) -> None:
-    """Write a page and move the cursor, in one transaction; raises `PageRunTwiceError`."""
+    """Write a page and move the cursor, in one transaction; raises `PageRunTwiceError`.
+
+    The alert's shared lock: what a stop, or the closing of the alert, has seen stays true.
+    """
+    await lock_alert(db, alert_id, exclusive=False)
     done = stage is Stage.DONE
     moved = await db.execute(
         update(alert_progress)
@@ -105,6 +109,7 @@ async def write_page(
             alert_progress.c.alert_id == alert_id,
             alert_progress.c.stage == was.stage,
             alert_progress.c.cursor == was.cursor,
+            alert_progress.c.closed_at.is_(None),
             exists().where(alerts.c.id == alert_id, alerts.c.control != Control.STOPPED),
         )
         .values(

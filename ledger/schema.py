@@ -208,6 +208,12 @@ Index(
     postgresql_where=_unsettled,
     sqlite_where=_unsettled,
 )
+Index(
+    "ix_attempts_ask_alert",
+    attempts.c.alert_id,
+    postgresql_where=_unsettled,
+    sqlite_where=_unsettled,
+)
 _open = attempts.c.outcome.is_(None)
 Index(
     "ix_attempts_open",

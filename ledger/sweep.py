@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Control, Lane, Mode
@@ -11,13 +22,13 @@ from kentongan.clock import seconds
 from kentongan.delivery import Work
 from kentongan.expansion import Stage
 from kentongan.outcome import Reason
-from ledger.claims import LEAST_LIFE
+from ledger.claims import IS_PENDING, LEAST_LIFE, RETRY_WAITS
 from ledger.dialect import db_now, is_postgresql, lock_alert
 from ledger.schema import alert_progress, alerts, attempts, deliveries
 from ledger.schema_people import suppressions
 
-#: How many alerts one look takes up; the rest wait for the next, two seconds later.
-_MOST = 500
+#: How many alerts one look takes up; the next look goes on after the last of them.
+MOST = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +45,20 @@ class OpenAlert:
     expired: bool
     due: bool  # its expansion may begin
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it may be sent any more."""
+        return self.control is Control.STOPPED or self.expired
 
-async def open_alerts(db: AsyncConnection) -> list[OpenAlert]:
-    """Return the alerts that are not closed, the urgent first, then the oldest."""
-    rows = await db.execute(
+
+async def open_alerts(
+    db: AsyncConnection, after: OpenAlert | None = None, limit: int = MOST
+) -> list[OpenAlert]:
+    """Return alerts that are not closed and not still ahead: the urgent first, then the oldest."""
+    due = alert_progress.c.expand_at <= db_now()
+    expired = alerts.c.expires_at <= db_now() + seconds(LEAST_LIFE)
+    stopped = alerts.c.control == Control.STOPPED
+    query = (
         select(
             alerts.c.id,
             alerts.c.mode,
@@ -46,14 +67,20 @@ async def open_alerts(db: AsyncConnection) -> list[OpenAlert]:
             alerts.c.channels,
             alerts.c.control,
             alert_progress.c.stage,
-            (alerts.c.expires_at <= db_now() + seconds(LEAST_LIFE)).label("expired"),
-            (alert_progress.c.expand_at <= db_now()).label("due"),
+            expired.label("expired"),
+            due.label("due"),
         )
         .join(alert_progress, alert_progress.c.alert_id == alerts.c.id)
-        .where(alert_progress.c.closed_at.is_(None))
+        .where(
+            alert_progress.c.closed_at.is_(None),
+            or_(due, expired, stopped, alerts.c.corrects.is_not(None)),
+        )
         .order_by(alerts.c.lane, alerts.c.id)
-        .limit(_MOST)
+        .limit(limit)
     )
+    if after is not None:
+        query = query.where(tuple_(alerts.c.lane, alerts.c.id) > tuple_(after.lane, after.id))
+    rows = await db.execute(query)
     return [
         OpenAlert(
             id=row.id,
@@ -72,14 +99,15 @@ async def open_alerts(db: AsyncConnection) -> list[OpenAlert]:
 
 async def due_channels(db: AsyncConnection, running: Sequence[OpenAlert]) -> list[tuple[str, str]]:
     """Return the (alert, channel) pairs of `running` that have deliveries to send now."""
-    waiting = or_(
-        deliveries.c.work == Work.PENDING,
-        and_(deliveries.c.work == Work.RETRY_WAIT, deliveries.c.due_at <= db_now()),
-    )
     looks = [
         select(literal(alert.id).label("alert_id"), literal(channel).label("channel")).where(
-            exists().where(
-                deliveries.c.alert_id == alert.id, deliveries.c.channel == channel, waiting
+            or_(
+                *(
+                    exists().where(
+                        deliveries.c.alert_id == alert.id, deliveries.c.channel == channel, which
+                    )
+                    for which in (IS_PENDING, and_(RETRY_WAITS, deliveries.c.due_at <= db_now()))
+                )
             )
         )
         for alert in running
@@ -92,11 +120,32 @@ async def due_channels(db: AsyncConnection, running: Sequence[OpenAlert]) -> lis
     return found
 
 
+async def over_and_waiting(db: AsyncConnection, found: Sequence[OpenAlert]) -> list[OpenAlert]:
+    """Return those that were stopped or expired and still have deliveries waiting."""
+    over = [alert for alert in found if alert.is_over]
+    rows = await db.execute(
+        select(alert_progress.c.alert_id).where(
+            alert_progress.c.alert_id.in_([alert.id for alert in over]), _waits()
+        )
+    )
+    waiting = set(rows.scalars())
+    return [alert for alert in over if alert.id in waiting]
+
+
+def _waits() -> ColumnElement[bool]:
+    """Return the condition that an alert of `alert_progress` has deliveries waiting."""
+    theirs = and_(
+        deliveries.c.alert_id == alert_progress.c.alert_id,
+        deliveries.c.channel > "",  # any; it has SQLite choose the indexes of what waits
+    )
+    return or_(exists().where(theirs, IS_PENDING), exists().where(theirs, RETRY_WAITS))
+
+
 async def end_waiting(db: AsyncConnection, alert: OpenAlert, limit: int) -> int:
     """Move a page of a stopped or expired alert's waiting deliveries to their end."""
-    stopped = alert.control is Control.STOPPED
-    if not stopped and not alert.expired:
+    if not alert.is_over:
         return 0
+    stopped = alert.control is Control.STOPPED
     end, reason = (Work.STOPPED, Reason.STOPPED) if stopped else (Work.EXPIRED, Reason.EXPIRED)
     return await _end(db, deliveries.c.alert_id == alert.id, end, reason, limit)
 
@@ -122,7 +171,7 @@ async def _end(
 ) -> int:
     chosen = (
         select(deliveries.c.id)
-        .where(which, deliveries.c.work.in_((Work.PENDING, Work.RETRY_WAIT)))
+        .where(which, or_(IS_PENDING, RETRY_WAITS))
         .order_by(deliveries.c.id)
         .limit(limit)
     )
@@ -136,33 +185,46 @@ async def _end(
     return moved.rowcount
 
 
+async def closable(db: AsyncConnection, found: Sequence[OpenAlert]) -> list[OpenAlert]:
+    """Return those for which nothing is left, as far as a look without a lock can tell."""
+    rows = await db.execute(
+        select(alert_progress.c.alert_id).where(
+            alert_progress.c.alert_id.in_([alert.id for alert in found]), _nothing_is_left()
+        )
+    )
+    done = set(rows.scalars())
+    return [alert for alert in found if alert.id in done]
+
+
 async def close_if_done(db: AsyncConnection, alert: OpenAlert) -> bool:
     """Close an alert for which nothing is left: no open work, nobody left to be asked.
 
     An unknown that nobody can be asked about any more does not keep it open; it stays unknown.
-    The exclusive lock waits for receipts that are being joined: one may ask for another attempt.
+    The exclusive lock waits for pages and receipts under way: one may add to what is left.
     """
-    closable = _closable(alert)
-    if (await db.execute(select(alert_progress.c.alert_id).where(closable))).first() is None:
-        return False
     await lock_alert(db, alert.id, exclusive=True)
-    closed = await db.execute(update(alert_progress).where(closable).values(closed_at=db_now()))
+    closed = await db.execute(
+        update(alert_progress)
+        .where(alert_progress.c.alert_id == alert.id, _nothing_is_left())
+        .values(closed_at=db_now())
+    )
     return bool(closed.rowcount)
 
 
-def _closable(alert: OpenAlert) -> ColumnElement[bool]:
-    open_work = exists().where(
-        deliveries.c.alert_id == alert.id,
-        deliveries.c.work.in_((Work.PENDING, Work.ATTEMPTING, Work.RETRY_WAIT)),
+def _nothing_is_left() -> ColumnElement[bool]:
+    """Return the condition that an alert may be closed; each part has an index that is small.
+
+    Only a stop leaves people out: whose alert expired before they were found are found all the
+    same, and shown as expired.
+    """
+    stopped = exists().where(
+        alerts.c.id == alert_progress.c.alert_id, alerts.c.control == Control.STOPPED
     )
-    asked_about = exists().where(attempts.c.alert_id == alert.id, attempts.c.ask_at.is_not(None))
-    settled = alert_progress.c.stage == Stage.DONE
-    if alert.control is Control.STOPPED or alert.expired:
-        settled = or_(settled, literal(True))  # noqa: FBT003 - SQL's true
+    theirs = attempts.c.alert_id == alert_progress.c.alert_id
     return and_(
-        alert_progress.c.alert_id == alert.id,
         alert_progress.c.closed_at.is_(None),
-        settled,
-        ~open_work,
-        ~asked_about,
+        or_(alert_progress.c.stage == Stage.DONE, stopped),
+        ~_waits(),
+        ~exists().where(theirs, attempts.c.outcome.is_(None)),
+        ~exists().where(theirs, attempts.c.ask_at.is_not(None)),
     )

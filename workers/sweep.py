@@ -5,7 +5,7 @@ Redis is only a doorbell. Should it be away, a sweep does the work itself instea
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from kentongan.alert import Control, Lane
@@ -42,7 +42,6 @@ class Sweep:
         """Look once. Raises `LedgerAwayError`."""
         self._is_away = False
         async with self._run.ledger.read() as db:
-            found = await sweep.open_alerts(db)
             unjoined = await events.any_unjoined(db)
             workers = await leases.living(db)
         if unjoined:
@@ -51,19 +50,35 @@ class Sweep:
                 lambda: self._run.queue.ring_receipts(Lane.ROUTINE),
                 lambda: merge_some(self._run),
             )
-        running = [a for a in found if a.control is Control.ACTIVE and not a.expired]
-        for alert in running:
-            if not alert.expanded:
+        last: OpenAlert | None = None
+        while True:
+            async with self._run.ledger.read() as db:
+                found = await sweep.open_alerts(db, last)
+            await self._look_after(found, workers)
+            if len(found) < sweep.MOST:
+                return
+            last = found[-1]
+
+    async def _look_after(self, found: Sequence[OpenAlert], workers: int) -> None:
+        """Ring for what is due and end what is over; it looks before it takes any lock."""
+        for alert in found:
+            # Those of an expired alert are found too: nobody may be missing from the books.
+            if not alert.expanded and (alert.control is Control.ACTIVE or alert.expired):
                 await self._ring_alert(alert)
+        running = [a for a in found if a.control is Control.ACTIVE and not a.expired]
         async with self._run.ledger.read() as db:
             due = await sweep.due_channels(db, running)
+            over = await sweep.over_and_waiting(db, found)
+            done = await sweep.closable(db, found)
         by_id = {alert.id: alert for alert in running}
         for alert_id, channel in due:
             await self._ring_turn(by_id[alert_id], channel, workers)
-        busy = {alert_id for alert_id, _ in due}
-        for alert in found:
-            if alert.id not in busy:
-                await self._end(alert)
+        for alert in over:
+            async with self._run.ledger.bulk() as db:
+                await sweep.end_waiting(db, alert, _PAGE)
+        for alert in done:
+            async with self._run.ledger.write() as db:
+                await sweep.close_if_done(db, alert)
 
     async def _ring_alert(self, alert: OpenAlert) -> None:
         # A correction is looked at before it is due: its original may be quiet already.
@@ -110,14 +125,6 @@ class Sweep:
         del self._directly[name]
         if not done.cancelled() and done.exception() is not None:
             log.warning("direct work failed", extra={"why": type(done.exception()).__name__})
-
-    async def _end(self, alert: OpenAlert) -> None:
-        """End what a stopped or expired alert has waiting, and close what has nothing left."""
-        async with self._run.ledger.bulk() as db:
-            moved = await sweep.end_waiting(db, alert, _PAGE)
-        if not moved:
-            async with self._run.ledger.write() as db:
-                await sweep.close_if_done(db, alert)
 
     async def stop(self, grace: float) -> None:
         """Begin nothing directly any more; what is under way gets `grace` seconds to end."""

@@ -7,16 +7,19 @@ from sqlalchemy import func, select
 
 from cli import tree
 from kentongan.alert import Lane
+from kentongan.audience import Audience, PastedPoint
 from kentongan.channel import Gate
+from kentongan.clock import Micros, seconds
 from kentongan.message import Envelope
 from kentongan.outcome import Accepted, Outcome, Reason, Refused
-from ledger import leases
-from ledger.engine import Ledger
+from ledger import alerts, leases
+from ledger.engine import Ledger, read_now
 from ledger.schema import attempts, deliveries
 from tests.fakes.hands import DullChannel, working
-from tests.fakes.running import Running, expanded
+from tests.fakes.running import Running, an_alert, expanded
 from workers import main
 from workers.runtime import Runtime
+from workers.sweep import Sweep
 from workers.turn import send_some
 
 
@@ -213,3 +216,29 @@ async def test_refused_is_written_down_as_such(ledger: Ledger) -> None:
 
 def test_worker_says_goodbye_within_the_grace_of_the_tree() -> None:
     assert main.FAREWELL < tree.GRACE
+
+
+async def test_people_of_an_alert_that_expired_unexpanded_are_shown_as_expired(
+    ledger: Ledger,
+) -> None:
+    async with ledger.write() as db:
+        now = await read_now(db)
+        points = tuple(PastedPoint(channel="sms", address=f"+{n}", locale="en") for n in range(3))
+        alert = an_alert(
+            now,
+            channels=("sms",),
+            audience=Audience(points=points),
+            accepted_at=Micros(now - seconds(7200)),
+            expires_at=Micros(now - seconds(3600)),
+        )
+        await alerts.add(db, alert, expand_at=alert.accepted_at)
+    channel = DullChannel()
+    async with working(ledger, channel) as run:
+        sweep = Sweep(run)
+        async with asyncio.timeout(20):
+            while await works(ledger) != {"expired": 3}:
+                await sweep.once()
+                await asyncio.sleep(0.01)
+            await sweep.stop(10)
+
+    assert channel.sent == []

@@ -8,12 +8,13 @@ from sqlalchemy import select, update
 from kentongan.alert import Control, Lane
 from kentongan.clock import Micros, seconds
 from kentongan.delivery import Work
-from kentongan.expansion import Stage
+from kentongan.expansion import Expanded, Stage
 from kentongan.ids import AttemptRef
 from kentongan.outcome import Reason
-from ledger import alerts, suppressions, sweep
+from ledger import alerts, expansion, suppressions, sweep
 from ledger.claims import LEAST_LIFE
 from ledger.engine import Ledger, read_now
+from ledger.expansion import PageRunTwiceError
 from ledger.schema import alert_progress
 from ledger.sweep import OpenAlert
 from tests.fakes import asked
@@ -152,6 +153,8 @@ async def test_alert_with_open_work_is_not_closed(ledger: Ledger, work: Work) ->
     running = await expanded(ledger, TWO)
     await all_become(ledger, running, work=Work.SETTLED)
     await becomes(ledger, running.delivery("+1"), work=work)
+    if work is Work.ATTEMPTING:
+        await tried(ledger, running.alert.id, running.delivery("+1"))
 
     assert not await closed(ledger, running)
 
@@ -171,6 +174,56 @@ async def test_alert_is_not_closed_before_its_people_are_found(ledger: Ledger) -
     await unexpanded(ledger, running)
 
     assert not await closed(ledger, running)
+
+
+async def test_alert_that_expired_is_not_closed_before_its_people_are_found(
+    ledger: Ledger,
+) -> None:
+    expires = Micros(await ledger.now() + seconds(LEAST_LIFE - 1))
+    running = await expanded(ledger, TWO, expires_at=expires)
+    await all_become(ledger, running, work=Work.EXPIRED)
+    await unexpanded(ledger, running)
+
+    assert not await closed(ledger, running)
+
+
+async def test_look_goes_on_after_the_last_alert_of_the_one_before(ledger: Ledger) -> None:
+    lanes = [Lane.ROUTINE, Lane.FLASH, Lane.ROUTINE, Lane.FLASH, Lane.ROUTINE]
+    made = [(await expanded(ledger, TWO, lane=lane)).alert.id for lane in lanes]
+
+    seen: list[str] = []
+    last = None
+    async with ledger.read() as db:
+        while page := await sweep.open_alerts(db, last, limit=2):
+            seen += [alert.id for alert in page]
+            last = page[-1]
+
+    assert seen == [made[1], made[3], made[0], made[2], made[4]]
+
+
+async def test_alert_that_lies_ahead_takes_nobody_s_place(ledger: Ledger) -> None:
+    ahead = await expanded(ledger, TWO)
+    async with ledger.write() as db:
+        later = await read_now(db) + seconds(3600)
+        await db.execute(update(alert_progress).values(expand_at=later))
+
+    assert await open_alerts(ledger) == {}
+
+    await asked.stop(ledger, ahead.alert.id)
+    assert list(await open_alerts(ledger)) == [ahead.alert.id]
+
+
+async def test_page_is_not_written_into_an_alert_that_was_closed(ledger: Ledger) -> None:
+    running = await expanded(ledger, TWO)
+    async with ledger.write() as db:
+        await db.execute(update(alert_progress).values(closed_at=1, stage=Stage.RECIPIENTS))
+        was = await expansion.progress(db, running.alert.id)
+        assert was is not None
+
+        with pytest.raises(PageRunTwiceError):
+            await expansion.write_page(
+                db, running.alert.id, was=was, page=Expanded(), stage=Stage.DONE, cursor=""
+            )
 
 
 async def test_unknown_that_nobody_can_be_asked_about_keeps_no_alert_open(ledger: Ledger) -> None:

@@ -570,6 +570,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("outcome IS NULL"),
         )
         batch_op.create_index(
+            "ix_attempts_ask_alert",
+            ["alert_id"],
+            unique=False,
+            postgresql_where=sa.text("ask_at IS NOT NULL"),
+            sqlite_where=sa.text("ask_at IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_attempts_open_alert",
             ["alert_id"],
             unique=False,
@@ -660,6 +667,11 @@ def downgrade() -> None:
             "ix_attempts_provider_id",
             postgresql_where=sa.text("provider_id IS NOT NULL"),
             sqlite_where=sa.text("provider_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_attempts_ask_alert",
+            postgresql_where=sa.text("ask_at IS NOT NULL"),
+            sqlite_where=sa.text("ask_at IS NOT NULL"),
         )
         batch_op.drop_index(
             "ix_attempts_open_alert",
