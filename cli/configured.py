@@ -1,7 +1,7 @@
 """The settings of one run: environment and secret files, checked whole, gaps filled in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from channels import discover
@@ -14,7 +14,7 @@ class Configured:
     """What a process runs with. `environ` has the content of `…_FILE`s in place of their names."""
 
     settings: Settings
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
     @property
     def data(self) -> Path:

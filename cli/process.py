@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.orphans import User, bound
@@ -24,7 +24,7 @@ class Program:
 
     name: str
     argv: Sequence[str | Path]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # has secrets
     log: Path
     #: Asked again and again while the child lives; must answer within a second or two.
     is_ready: Callable[[], bool] = lambda: True

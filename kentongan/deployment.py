@@ -1,6 +1,6 @@
 """What a channel may know of the place it runs in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from kentongan.keyring import Keyring
@@ -46,4 +46,4 @@ class SimulatorAt:
     smtp_host: str
     smtp_port: int
     account_sid: str
-    auth_token: str
+    auth_token: str = field(repr=False)

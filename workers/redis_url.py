@@ -4,7 +4,7 @@ arq's own reading does not percent-decode passwords, and its pool has no socket 
 Redis would hang a worker for ever.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -32,7 +32,7 @@ class RedisAt:
     path: str = ""
     database: int = 0
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     tls: bool = False
     sentinels: tuple[tuple[str, int], ...] = ()
     service: str = ""
@@ -114,4 +114,6 @@ def open_redis(url: str) -> ArqRedis:
         pool = ConnectionPool(connection_class=SSLConnection, host=at.host, port=at.port, **common)
     else:
         pool = ConnectionPool(host=at.host, port=at.port, **common)
-    return ArqRedis(connection_pool=pool, job_serializer=pack, job_deserializer=unpack)
+    redis = ArqRedis(connection_pool=pool, job_serializer=pack, job_deserializer=unpack)
+    redis.auto_close_connection_pool = True  # a pool handed in is otherwise left to its maker
+    return redis
