@@ -38,10 +38,10 @@ def configured(environ: Mapping[str, str]) -> Configured:
 
 def needed(run: Configured, *fields: str) -> None:
     """Raise `CommandError` for the first of these settings that is not set."""
-    for field in fields:
-        if not getattr(run.settings, field):
+    for name in fields:
+        if not getattr(run.settings, name):
             raise CommandError(
-                f"KENTONGAN_{field.upper()} is not set; a single process needs it"
+                f"KENTONGAN_{name.upper()} is not set; a single process needs it"
                 " (`kentongan up` brings everything that is needed to try).",
                 Exit.USAGE,
             )
