@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from arq.connections import ArqRedis
 from redis.asyncio.connection import ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from typing_extensions import override
 
 from workers.wire import pack, unpack
 
@@ -106,7 +107,7 @@ def open_redis(url: str) -> ArqRedis:
     }
     if at.sentinels:
         sentinel = Sentinel(list(at.sentinels), socket_timeout=CONNECT_TIMEOUT)
-        pool: ConnectionPool = SentinelConnectionPool(at.service, sentinel, **common)
+        pool: ConnectionPool = _WatchedPool(at.service, sentinel, **common)
     elif at.path:
         del common["socket_connect_timeout"]
         pool = ConnectionPool(connection_class=UnixDomainSocketConnection, path=at.path, **common)
@@ -117,3 +118,16 @@ def open_redis(url: str) -> ArqRedis:
     redis = ArqRedis(connection_pool=pool, job_serializer=pack, job_deserializer=unpack)
     redis.auto_close_connection_pool = True  # a pool handed in is otherwise left to its maker
     return redis
+
+
+class _WatchedPool(SentinelConnectionPool):
+    """Closes the connections to the sentinels with its own."""
+
+    def __init__(self, service: str, sentinel: Sentinel, **settings: Any) -> None:
+        super().__init__(service, sentinel, **settings)
+
+    @override
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        for watcher in self.sentinel_manager.sentinels:
+            await watcher.aclose()

@@ -66,3 +66,14 @@ def test_all_workers_together_never_exceed_the_pace(
 )
 def test_turns_grow_with_the_pace_up_to_two_a_worker(rate: float, workers: int, width: int) -> None:
     assert width_for(Pace(units_per_second=rate, burst=1), workers) == width
+
+
+def test_message_that_takes_several_units_is_granted_whole_or_not_at_all() -> None:
+    pace = LocalPace()
+    pace.take("sms:+1", PACE, 3, workers=1, now=0.0)
+
+    first = pace.take("sms:+1", PACE, 3, workers=1, now=0.1, least=3)
+    second = pace.take("sms:+1", PACE, 3, workers=1, now=0.2, least=3)
+    third = pace.take("sms:+1", PACE, 3, workers=1, now=0.4, least=3)
+
+    assert [first.units, second.units, third.units] == [3, 0, 3]  # what was lent is paid back
