@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Mode
+from kentongan.clock import seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from kentongan.joining import Standing, joined
@@ -22,10 +22,9 @@ from ledger.engine import read_now
 from ledger.events import mark
 from ledger.provider_ids import holders
 from ledger.schema import alert_progress, alerts, attempts, deliveries
-from ledger.settle import Running, best_receipt, lock_running
+from ledger.settle import Running, best_receipt, is_reached, lock_running
 
 FAILED_RANK = RANK[ReceiptKind.FAILED]
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +65,8 @@ async def join(
     A failure that overtook our own write waits, unjoined, until the attempt has its outcome.
     """
     now = await read_now(db)
+    running = await lock_running(db, await _alerts_of(db, found))
     rows = await _standing(db, found)
-    running = await lock_running(db, sorted({row.alert_id for row in rows.values()}))
     was = {ref: _standing_of(row) for ref, row in rows.items()}
     states = dict(was)
     held = await holders(db, _ids_of(found))
@@ -94,16 +93,23 @@ async def join(
     return Joined(verdicts=Counter(verdicts.values()), opted_out=opted_out)
 
 
-async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[AttemptRef, Any]:
-    """Lock and return the attempts that the receipts speak of, with their deliveries."""
+async def _alerts_of(db: AsyncConnection, found: Sequence[EventReceipt]) -> list[str]:
+    """Return the alerts that the receipts speak of: their locks come before those of any row."""
+    query = select(attempts.c.alert_id).where(_spoken_of(found)).distinct()
+    return sorted((await db.execute(query)).scalars())
+
+
+def _spoken_of(found: Sequence[EventReceipt]) -> ColumnElement[bool]:
     named = {f.receipt.attempt.delivery_id for f in found if f.receipt and f.receipt.attempt}
     ids = _ids_of([f for f in found if f.receipt and not f.receipt.attempt])
-    by_provider = [
-        and_(attempts.c.channel == channel, attempts.c.provider_id == provider_id)
-        for channel, provider_id in sorted(ids)
-    ]
-    if not named and not by_provider:
-        return {}
+    return or_(
+        attempts.c.delivery_id.in_(sorted(named)),
+        *(and_(attempts.c.channel == c, attempts.c.provider_id == p) for c, p in sorted(ids)),
+    )
+
+
+async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[AttemptRef, Any]:
+    """Lock and return the attempts that the receipts speak of, with their deliveries."""
     query = (
         select(
             attempts.c.delivery_id,
@@ -128,12 +134,11 @@ async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[
         )
         .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
         .join(alerts, alerts.c.id == attempts.c.alert_id)
-        .where(or_(attempts.c.delivery_id.in_(sorted(named)), *by_provider))
+        .where(_spoken_of(found))
         .order_by(attempts.c.delivery_id, attempts.c.no)
-        .with_for_update(of=[attempts, deliveries])
+        .with_for_update(of=[deliveries, attempts])
     )
-    rows = await db.execute(query)
-    return {AttemptRef(DeliveryId(row.delivery_id), row.no): row for row in rows}
+    return {AttemptRef(DeliveryId(r.delivery_id), r.no): r for r in await db.execute(query)}
 
 
 def _ids_of(found: Sequence[EventReceipt]) -> set[tuple[str, str]]:
@@ -230,7 +235,7 @@ async def _write_deliveries(
     reached = {
         ref.delivery_id
         for ref, standing in changed.items()
-        if standing.rank >= REACHED_RANK or _is_over(rows[ref])
+        if standing.rank >= REACHED_RANK or is_reached(rows[ref])
     }
     moves: dict[AttemptRef, _Move] = {}
     for ref, standing in changed.items():
@@ -239,8 +244,7 @@ async def _write_deliveries(
     by_delivery: dict[str, dict[str, Any]] = {}
     for ref, move in sorted(moves.items()):
         row = rows[ref]
-        is_latest = ref.no == row.latest
-        if not is_latest and move.receipt < REACHED_RANK:
+        if ref.no != row.latest and move.receipt < REACHED_RANK:
             continue  # an earlier attempt's failure says nothing while a later one stands
         entry = by_delivery.get(ref.delivery_id)
         best = best_receipt(entry["receipt"] if entry else row.best, move.receipt)
@@ -263,18 +267,14 @@ async def _write_deliveries(
         )
 
 
-def _is_over(row: Any) -> bool:
-    """Tell whether the person has got it, or has answered: no failure has them called again."""
-    return row.response is not None or row.best >= REACHED_RANK
-
-
 def _move(
     ref: AttemptRef, standing: Standing, row: Any, allowed: Allowed, now: int, *, ended: bool
 ) -> _Move:
     """Decide what a delivery's work becomes (docs/states.md draws the moves)."""
     work, rank = Work(row.work), standing.rank
     if ended:
-        waits = work in {Work.RETRY_WAIT, Work.UNKNOWN}
+        # `pending` after an earlier attempt: a later one was handed back.
+        waits = work in {Work.PENDING, Work.RETRY_WAIT, Work.UNKNOWN}
         return _Move(work=Work.SETTLED if waits else work, receipt=rank)
     if ref.no != row.latest or work not in {Work.SETTLED, Work.UNKNOWN, Work.RETRY_WAIT}:
         return _Move(work=work, receipt=rank, reason=standing.reason)
@@ -295,6 +295,6 @@ def _due_again(row: Any, allowed: Allowed, now: int) -> int | None:
     wait = allowed.schedules[row.channel].wait_before(max(row.tries, 1))
     if wait is None:
         return None
-    due_at = now + wait // MICROSECOND
+    due_at = now + seconds(wait.total_seconds())
     work, _ = allowed.running[row.alert_id].work_for(Work.RETRY_WAIT, due_at)
     return due_at if work is Work.RETRY_WAIT else None

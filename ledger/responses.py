@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Alert
@@ -49,8 +49,11 @@ async def respond(
 async def _end_waiting(db: AsyncConnection, delivery_id: DeliveryId, now: int) -> None:
     """Settle what would be tried again, or asked about: whoever answers has got the message.
 
-    Attempts before deliveries, the order in which everyone else locks them.
+    The delivery is locked before its attempts, the order in which everyone else locks them.
     """
+    await db.execute(
+        select(deliveries.c.id).where(deliveries.c.id == delivery_id).with_for_update()
+    )
     await db.execute(
         update(attempts)
         .where(
@@ -74,7 +77,11 @@ async def _end_waiting(db: AsyncConnection, delivery_id: DeliveryId, now: int) -
         update(deliveries)
         .where(
             deliveries.c.id == delivery_id,
-            deliveries.c.work.in_((Work.RETRY_WAIT, Work.UNKNOWN)),
+            or_(
+                deliveries.c.work.in_((Work.RETRY_WAIT, Work.UNKNOWN)),
+                # A later attempt was handed back; what was never tried was answered elsewhere.
+                and_(deliveries.c.work == Work.PENDING, deliveries.c.attempts > 0),
+            ),
         )
         .values(work=Work.SETTLED, reason=None, due_at=None, settled_at=now)
     )

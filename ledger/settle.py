@@ -74,9 +74,10 @@ async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
 
 
 async def standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef, Any]:
-    """Lock the attempts and their deliveries, and return how they stand.
+    """Lock deliveries and their attempts, and return how they stand.
 
-    Both: while we wait for one row, PostgreSQL would tell the other as it was before.
+    Both: while we wait for one row, PostgreSQL would tell the other as it was before. The delivery
+    first, as everyone who locks both: else two of them could wait for each other.
     """
     query = (
         select(
@@ -95,7 +96,7 @@ async def standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef, 
         .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
         .where(attempts.c.delivery_id.in_(ids))
         .order_by(attempts.c.delivery_id, attempts.c.no)
-        .with_for_update(of=[attempts, deliveries])
+        .with_for_update(of=[deliveries, attempts])
     )
     rows = await db.execute(query)
     return {AttemptRef(DeliveryId(row.delivery_id), row.no): row for row in rows}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -80,21 +81,21 @@ async def open_alerts(
     )
     if after is not None:
         query = query.where(tuple_(alerts.c.lane, alerts.c.id) > tuple_(after.lane, after.id))
-    rows = await db.execute(query)
-    return [
-        OpenAlert(
-            id=row.id,
-            mode=Mode(row.mode),
-            lane=Lane(row.lane),
-            corrects=row.corrects,
-            channels=tuple(row.channels),
-            expanded=row.stage == Stage.DONE,
-            control=Control(row.control),
-            expired=bool(row.expired),
-            due=bool(row.due),
-        )
-        for row in rows
-    ]
+    return [_open_alert(row) for row in await db.execute(query)]
+
+
+def _open_alert(row: Any) -> OpenAlert:
+    return OpenAlert(
+        id=row.id,
+        mode=Mode(row.mode),
+        lane=Lane(row.lane),
+        corrects=row.corrects,
+        channels=tuple(row.channels),
+        expanded=row.stage == Stage.DONE,
+        control=Control(row.control),
+        expired=bool(row.expired),
+        due=bool(row.due),
+    )
 
 
 async def due_channels(db: AsyncConnection, running: Sequence[OpenAlert]) -> list[tuple[str, str]]:

@@ -62,9 +62,14 @@ async def declare_unknown(db: AsyncConnection, limit: int) -> int:
 
 async def _abandoned(db: AsyncConnection, limit: int, now: int) -> list[AttemptRef]:
     """Lock and return open attempts that nobody will settle any more."""
-    query = _abandoned_at(now).order_by(attempts.c.delivery_id).limit(limit)
+    query = (
+        _abandoned_at(now)
+        .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
+        .order_by(attempts.c.delivery_id)
+        .limit(limit)
+    )
     if is_postgresql(db):
-        query = query.with_for_update(skip_locked=True)
+        query = query.with_for_update(skip_locked=True, of=[deliveries, attempts])
     rows = await db.execute(query)
     return [AttemptRef(DeliveryId(row.delivery_id), row.no) for row in rows]
 

@@ -262,3 +262,20 @@ async def _until_somebody_waits(ledger: Ledger) -> None:
                 if waits.first():
                     return
             await asyncio.sleep(0.01)
+
+
+async def test_who_is_reached_while_a_later_attempt_was_handed_back_is_not_tried_again(
+    ledger: Ledger,
+) -> None:
+    alert = await asked.alert(ledger)
+    one = await attempting(ledger, alert, {"outcome": "accepted", "provider_id": "SM1"})
+    other = await attempting(ledger, alert, {"outcome": "accepted"}, address="+62811")
+    await written(ledger, outcome(alert, one, "not_begun", no=2))
+    await written(ledger, outcome(alert, other, "not_begun", no=2))
+
+    await received(ledger, one, ReceiptKind.DELIVERED)
+    async with ledger.write() as db:
+        await respond(db, other, "1", via="page", now=await read_now(db))
+
+    assert (await asked.row_of(ledger, one)).work == Work.SETTLED
+    assert (await asked.row_of(ledger, other)).work == Work.SETTLED
