@@ -26,7 +26,6 @@ LONG_FUNCTIONS = MappingProxyType(
         "ledger/claims.py:claim": "one transaction whose statements must be seen in their order",
         "ledger/claims.py:_open": "one guarded statement",
         "ledger/expansion.py:write_page": "one transaction: a page and its cursor",
-        "ledger/receipts.py:_write_deliveries": "one guarded statement",
         "service/metrics.py:__init__": "a table of metrics",
     }
 )
