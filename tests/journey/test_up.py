@@ -89,6 +89,7 @@ def test_killed_in_mid_run_it_leaves_no_process_and_the_next_run_goes_on(up: Up)
 
     with closing(sqlite3.connect(up.data / "ledger.db", timeout=10)) as meddler:
         meddler.execute("UPDATE attempts SET outcome = 'refused' WHERE rowid = 1")
+        meddler.execute("UPDATE deliveries SET work = 'unknown' WHERE rowid = 2")
         meddler.commit()
     code, kinds = up.check()
     assert code == 9
