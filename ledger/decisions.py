@@ -86,6 +86,7 @@ def _attempt_row(d: Decided, was: Any, now: int) -> Row:
         "resolution_by": d.by,
         "resolution_at": now,
         "ask_at": _ask_at(d, now),
+        "asks": 0,  # from here on it is asked about its receipts
         "provider_id": d.provider_id or was.provider_id,
         "receipt": max(d.receipt, was.receipt),
     }

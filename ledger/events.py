@@ -77,14 +77,15 @@ async def keep_many(db: AsyncConnection, new: Sequence[NewEvent]) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-async def unjoined(db: AsyncConnection, limit: int) -> list[Event]:
+async def unjoined(db: AsyncConnection, limit: int, after: str = "") -> list[Event]:
     """Return the oldest events that were not joined, locked where the engine locks rows.
 
-    Two workers never join one event at once: the second skips it.
+    Two workers never join one event at once: the second skips it. `after` passes over those that
+    were read before and wait.
     """
     query = (
         select(provider_events)
-        .where(provider_events.c.joined_at.is_(None))
+        .where(provider_events.c.joined_at.is_(None), provider_events.c.id > after)
         .order_by(provider_events.c.id)
         .limit(limit)
     )

@@ -22,7 +22,7 @@ from ledger.engine import read_now
 from ledger.events import mark
 from ledger.provider_ids import holders
 from ledger.schema import alert_progress, alerts, attempts, deliveries
-from ledger.settle import Running, best_receipt, is_reached, lock_running
+from ledger.settle import Running, best_receipt, is_reached, lock_running, poll_at
 
 FAILED_RANK = RANK[ReceiptKind.FAILED]
 
@@ -161,8 +161,7 @@ def _standing_of(row: Any) -> Standing:
 
 def _ref_of(item: EventReceipt, rows: Mapping[AttemptRef, Any]) -> AttemptRef | None:
     """Return the attempt a receipt speaks of: by our own mark first, else by the provider's id."""
-    receipt = item.receipt
-    if receipt is None:
+    if (receipt := item.receipt) is None:
         return None
     if receipt.attempt:
         fits = receipt.attempt in rows and rows[receipt.attempt].channel == item.channel
@@ -205,9 +204,10 @@ async def _write_attempts(
                 "resolution": Resolution.SETTLED,
                 "resolution_by": "receipt",
                 "resolution_at": now,
-                "ask_at": None,
+                "ask_at": poll_at(s.rank, now),
+                "asks": 0,
             }
-            for ref in changed
+            for ref, s in changed.items()
             if rows[ref].outcome == "unknown"
         ],
         keys=("delivery_id", "no"),

@@ -12,8 +12,8 @@ from kentongan.clock import seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId, new_id
 from kentongan.outcome import Reason
-from kentongan.receipt import REACHED_RANK
-from kentongan.settling import Resolution
+from kentongan.receipt import RANK, REACHED_RANK, ReceiptKind
+from kentongan.settling import POLL_AFTER, Resolution
 from ledger.claims import LEAST_LIFE
 from ledger.dialect import Row, insert_many, lock_alert, update_many
 from ledger.engine import read_now
@@ -148,12 +148,22 @@ def _attempt_row(s: Settled, was: Any, now: int) -> Row:
         "reason": s.reason,
         "detail": s.detail or None,
         "provider_id": s.provider_id or was.provider_id,  # an early receipt may have brought it
-        "ask_at": None if s.ask_in is None or proved else now + seconds(s.ask_in),
+        "ask_at": poll_at(was.receipt, now) if proved else _ask_at(s, now),
         "receipt": max(s.receipt, was.receipt),
         "resolution": Resolution.SETTLED if proved else None,
         "resolution_by": "receipt" if proved else None,
         "resolution_at": now if proved else None,
     }
+
+
+def _ask_at(s: Settled, now: int) -> int | None:
+    return None if s.ask_in is None else now + seconds(s.ask_in)
+
+
+def poll_at(receipt: int, now: int) -> int | None:
+    """Return when to ask what followed a receipt that proved an unknown; None: it was the last."""
+    last = receipt >= RANK[ReceiptKind.FAILED]
+    return None if last else now + seconds(POLL_AFTER[0].total_seconds())
 
 
 def _delivery_row(s: Settled, was: Any, running: Running, now: int) -> Row:

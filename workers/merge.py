@@ -1,7 +1,7 @@
 """The job that joins what providers said to the attempts they said it of, in bulk."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kentongan.channel import Callback
@@ -30,21 +30,27 @@ async def merge(ctx: JobContext) -> None:
 
 
 async def merge_some(run: Runtime) -> bool:
-    """Join events page by page; True if more are left."""
+    """Join events page by page; True if more are left.
+
+    A page of failures that wait for our own outcomes holds up nothing that came after them.
+    """
+    last = ""
     for _ in range(_PAGES):
-        if await _merge_page(run) < PAGE:
+        page = await _merge_page(run, last)
+        if len(page) < PAGE:
             return False
+        last = page[-1].id
     return True
 
 
-async def _merge_page(run: Runtime) -> int:
-    """Join one page; return how many events left the queue of those that wait."""
+async def _merge_page(run: Runtime, after: str) -> Sequence[Event]:
+    """Join one page; return its events."""
     both = {**run.practising, **run.channels}
     schedules = {name: channel.retry for name, channel in both.items()}
     async with run.ledger.bulk() as db:
-        waiting = await events.unjoined(db, PAGE)
+        waiting = await events.unjoined(db, PAGE, after)
         if not waiting:
-            return 0
+            return ()
         found = [item for event in waiting for item in _read(run, event)]
         joined = await receipts.join(db, found, schedules)
         now = await read_now(db)
@@ -56,7 +62,7 @@ async def _merge_page(run: Runtime) -> int:
     quarantined = joined.verdicts.get("quarantined", 0)
     if quarantined:
         log.warning("receipts fit no attempt", extra={"count": quarantined})
-    return sum(count for verdict, count in joined.verdicts.items() if verdict != "waits")
+    return waiting
 
 
 def _read(run: Runtime, event: Event) -> Iterator[EventReceipt]:

@@ -82,7 +82,13 @@ def _known(attempt: Open, late: object) -> Decided | None:
     """Decide by what we were told meanwhile, before anyone is asked."""
     base = Decided(attempt=attempt.attempt, alert_id=attempt.alert_id)
     if attempt.receipt > 0:
-        return replace(base, resolution=Resolution.SETTLED, by="receipt", receipt=attempt.receipt)
+        return replace(
+            base,
+            resolution=Resolution.SETTLED,
+            by="receipt",
+            receipt=attempt.receipt,
+            ask_in=_poll_in(attempt.receipt),
+        )
     if not isinstance(late, dict):
         return None
     match late["outcome"]:
@@ -93,6 +99,7 @@ def _known(attempt: Open, late: object) -> Decided | None:
                 by="late_outcome",
                 provider_id=late["provider_id"],
                 receipt=late["receipt"],
+                ask_in=_poll_in(late["receipt"]),
             )
         case "deferred" | "not_begun":
             return replace(base, resolution=Resolution.NOT_BEGUN, by="late_outcome")
@@ -105,6 +112,11 @@ def _known(attempt: Open, late: object) -> Decided | None:
             )
         case _:
             return None
+
+
+def _poll_in(receipt: int) -> float | None:
+    """Return when to ask for receipts that may not come, None where none is left to come."""
+    return None if receipt >= RANK[ReceiptKind.FAILED] else POLL_AFTER[0].total_seconds()
 
 
 async def _ask(run: Runtime, attempt: Open) -> Sequence[Candidate] | None:
@@ -125,6 +137,10 @@ async def _ask(run: Runtime, attempt: Open) -> Sequence[Candidate] | None:
             return await channel.find(asked)
     except (CannotAskError, TimeoutError):
         return None
+    except Exception:
+        # A bug over one attempt must not keep all others of the page from being decided.
+        log.exception("channel raised when asked", extra={"delivery": attempt.attempt.delivery_id})
+        return None
 
 
 async def _judge(
@@ -138,13 +154,16 @@ async def _judge(
     free = await _free(run, attempt, found or (), taken)
     if free:
         taken.add((attempt.channel, free.provider_id))
+        # If it failed there, `fetch` tells at once why, and whether for good.
+        failed = free.kind is ReceiptKind.FAILED
+        rank = RANK[ReceiptKind.ACCEPTED] if failed else RANK[free.kind]
         return replace(
             base,
             resolution=Resolution.SETTLED,
             by="provider",
             provider_id=free.provider_id,
-            receipt=max(RANK[free.kind], RANK[ReceiptKind.ACCEPTED]),
-            ask_in=POLL_AFTER[0].total_seconds(),
+            receipt=max(rank, RANK[ReceiptKind.ACCEPTED]),
+            ask_in=0 if failed else _poll_in(rank),
         )
     showing = await run.showing(attempt.alert_id)
     channel = run.channel(showing.alert.mode, attempt.channel)
@@ -217,6 +236,9 @@ async def _poll(run: Runtime, attempt: Open) -> Decided:
         async with asyncio.timeout(_PATIENCE):
             receipt = await channel.fetch(attempt.provider_id)
     except (CannotAskError, TimeoutError):
+        return replace(base, ask_in=again)
+    except Exception:
+        log.exception("channel raised when asked", extra={"delivery": attempt.attempt.delivery_id})
         return replace(base, ask_in=again)
     if receipt is not None and RANK[receipt.kind] > attempt.receipt:
         payload = {

@@ -233,18 +233,25 @@ async def test_transient_failure_is_not_tried_again_where_nothing_may(
 
 
 async def test_receipt_proves_that_an_unknown_was_sent(ledger: Ledger) -> None:
-    tries = [{"outcome": "unknown", "ask_at": 7}]
+    tries = [{"outcome": "unknown", "ask_at": 7, "asks": 3}]
     one = await sent(ledger, work=Work.UNKNOWN, tries=tries)
 
     await told(ledger, says(ReceiptKind.SENT, one))
 
     attempt = await asked.attempt_row(ledger, AttemptRef(one, 1))
-    assert (attempt.resolution, attempt.resolution_by, attempt.ask_at) == (
-        "settled",
-        "receipt",
-        None,
-    )
+    assert (attempt.resolution, attempt.resolution_by) == ("settled", "receipt")
+    # What follows may be lost: it is asked for three times, as after any hand-over.
+    assert (attempt.asks, attempt.ask_at) == (0, attempt.resolution_at + seconds(120))
     assert (await asked.row_of(ledger, one)).state == State.SENT
+
+
+async def test_last_receipt_of_an_unknown_leaves_nothing_to_ask(ledger: Ledger) -> None:
+    tries = [{"outcome": "unknown", "ask_at": 7}]
+    one = await sent(ledger, work=Work.UNKNOWN, tries=tries)
+
+    await told(ledger, says(ReceiptKind.DELIVERED, one))
+
+    assert (await asked.attempt_row(ledger, AttemptRef(one, 1))).ask_at is None
 
 
 async def test_delivered_after_failed_shows_both(ledger: Ledger) -> None:
