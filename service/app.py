@@ -72,12 +72,18 @@ def build_app(house: House, apis: Sequence[Api] | None = None) -> web.Applicatio
     for module in filter(find_spec, ROUTE_MODULES):
         app.add_routes(import_module(module).routes)
     docs_page.add_to(app, spec_of(ops))
+    app.router.add_get("/", _front_door)
     app.on_response_prepare.append(_dress)
     return app
 
 
 _HOSTS: web.AppKey[Hosts] = web.AppKey("hosts", Hosts)
 IDLE: web.AppKey[Idle] = web.AppKey("idle", Idle)
+
+
+async def _front_door(_request: web.Request) -> web.Response:
+    """Whoever opens the address in a browser finds what can be asked here."""
+    return web.Response(status=303, headers={"Location": "/docs"})
 
 
 def _apis() -> list[Api]:

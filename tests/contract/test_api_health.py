@@ -79,3 +79,9 @@ async def test_metrics_speak_of_routes_and_of_no_one(
     routes = {sample.labels["route"] for sample in families["kentongan_http_requests"].samples}
     assert routes == {"/v1/keys/{key_id}"}
     assert "key_0000" not in text
+
+
+async def test_front_door_leads_to_the_reference(client: Client) -> None:
+    answer = await client.get("/", allow_redirects=False)
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/docs")
