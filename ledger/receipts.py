@@ -193,26 +193,20 @@ async def _write_attempts(
         ],
         keys=("delivery_id", "no"),
     )
-    # A receipt shows that an unknown was sent; what was decided before stays as it was decided.
-    await update_many(
-        db,
-        attempts,
-        [
-            {
-                "delivery_id": ref.delivery_id,
-                "no": ref.no,
-                "resolution": Resolution.SETTLED,
-                "resolution_by": "receipt",
-                "resolution_at": now,
-                "ask_at": poll_at(s.rank, now),
-                "asks": 0,
-            }
-            for ref, s in changed.items()
-            if rows[ref].outcome == "unknown"
-        ],
-        keys=("delivery_id", "no"),
-        guard="attempts.resolution IS NULL",
-    )
+    unsure = {ref: s for ref, s in changed.items() if rows[ref].outcome == "unknown"}
+    await _resolve(db, unsure, now)
+
+
+async def _resolve(db: AsyncConnection, unsure: Mapping[AttemptRef, Standing], now: int) -> None:
+    """A receipt shows that an unknown was sent; what was decided before stays as it was."""
+    settled = {"resolution": Resolution.SETTLED, "resolution_by": "receipt", "resolution_at": now}
+    rows = [
+        {"delivery_id": ref.delivery_id, "no": ref.no, "ask_at": poll_at(s.rank, now), "asks": 0}
+        | settled
+        for ref, s in unsure.items()
+    ]
+    guard = "attempts.resolution IS NULL"
+    await update_many(db, attempts, rows, keys=("delivery_id", "no"), guard=guard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
