@@ -33,7 +33,7 @@ async def _answers(ledger: Ledger, ones: list[DeliveryId]) -> None:
 
 async def test_receipts_and_answers_do_not_wait_for_each_other(ledger: Ledger) -> None:
     alert = await asked.alert(ledger)
-    tries = [{"outcome": "unknown"}, {"outcome": "unknown", "ask_at": 1}]
+    tries: list[dict[str, object]] = [{"outcome": "unknown"}, {"outcome": "unknown", "ask_at": 1}]
     for round_ in range(ROUNDS):
         ones = [
             await asked.delivery(
