@@ -47,6 +47,12 @@ class WebhookSettings(BaseSettings):
         "each optionally with a port: `hooks.internal:8443,10.1.0.0/16,127.0.0.1:8090`. Link-local "
         "and cloud metadata addresses are never called.",
     )
+    instead: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$",
+        description="Send everything to this base URL + `/<host of the address>` instead of to the "
+        "address itself; for demonstrations. Addresses on this URL's own host and port are left.",
+    )
     units_per_second: float = Field(200, gt=0, description="Webhooks a second.")
     burst: int = Field(200, ge=1, description="Webhooks at once after a rest.")
     connections: int = Field(200, ge=1, description="Open connections, per worker.")
@@ -99,15 +105,12 @@ class Webhook(Channel[WebhookSettings, Compiled]):
         super().__init__(settings, deployment)
         self._allowed = Allowed.parse(settings.allow)
         self._client = HttpClient(self._connector, within=settings.timeout)
-        self._practice: URL | None = None
 
     @override
     @classmethod
     def for_simulator(cls, at: SimulatorAt, deployment: Deployment) -> Self:
         url = URL(at.url)
-        channel = cls(WebhookSettings(allow=[url.authority]), deployment)
-        channel._practice = url
-        return channel
+        return cls(WebhookSettings(allow=[url.authority], instead=str(url / "hook")), deployment)
 
     @property
     @override
@@ -171,9 +174,9 @@ class Webhook(Channel[WebhookSettings, Compiled]):
         )
 
     def _target(self, address: str) -> URL:
-        if self._practice is None:
+        if not self.settings.instead:
             return receiver_url(address, self._allowed)
-        return _practised(address, self._practice)
+        return _instead_of(address, URL(self.settings.instead))
 
     def _headers(self, address: str, message_id: str, body: bytes) -> dict[str, str]:
         # The receiver holds it against its own clock; the ledger's has no part in it.
@@ -188,15 +191,15 @@ class Webhook(Channel[WebhookSettings, Compiled]):
         }
 
 
-def _practised(address: str, simulator: URL) -> URL:
-    """Return where the simulator stands in for `address`: itself where it is the simulator."""
+def _instead_of(address: str, base: URL) -> URL:
+    """Return what below `base` stands in for `address`: itself where it is on the same server."""
     try:
         real = URL(address)
-        if real.origin() == simulator.origin():
+        if real.origin() == base.origin():
             return real
-        return simulator / "hook" / (real.raw_host or "unknown")
+        return base / (real.raw_host or "unknown")
     except (ValueError, TypeError):
-        return simulator / "hook" / "unknown"
+        return base / "unknown"
 
 
 def outcome_of(reply: Reply, now: datetime) -> Outcome:

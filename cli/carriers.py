@@ -39,7 +39,10 @@ def pointed(environ: Mapping[str, str], settings: Settings, bounces: int) -> dic
             "BOUNCE_DOMAIN": "bounce.kentongan.example",
             "BOUNCE_LISTEN": f"127.0.0.1:{bounces}",
         },
-        "WEBHOOK": {"ALLOW": f"127.0.0.1:{settings.simulator_port}"},
+        "WEBHOOK": {
+            "ALLOW": f"127.0.0.1:{settings.simulator_port}",
+            "INSTEAD": f"http://127.0.0.1:{settings.simulator_port}/hook",
+        },
     }
     own = theirs(environ)
     return {

@@ -27,6 +27,7 @@ def test_every_channel_is_pointed_at_the_simulator() -> None:
     assert filled["KENTONGAN_EMAIL_PORT"] == "8091"
     assert filled["KENTONGAN_EMAIL_BOUNCE_LISTEN"] == "127.0.0.1:8092"
     assert filled["KENTONGAN_WEBHOOK_ALLOW"] == "127.0.0.1:8090"
+    assert filled["KENTONGAN_WEBHOOK_INSTEAD"] == "http://127.0.0.1:8090/hook"
 
 
 @pytest.mark.parametrize("name", ["SMS_SENDER", "SMS_AUTH_TOKEN_FILE"])
@@ -38,3 +39,9 @@ def test_channel_that_the_operator_set_anything_of_is_left_alone(name: str) -> N
     assert carriers.theirs(environ) == ["SMS"]
     assert not [each for each in filled if each.startswith("KENTONGAN_SMS_")]
     assert "KENTONGAN_VOICE_ACCOUNT_SID" in filled
+
+
+def test_webhooks_that_the_operator_set_anything_of_go_to_their_addresses() -> None:
+    filled = carriers.pointed({"KENTONGAN_WEBHOOK_TIMEOUT": "5"}, SETTINGS, 8092)
+
+    assert not [each for each in filled if each.startswith("KENTONGAN_WEBHOOK_")]

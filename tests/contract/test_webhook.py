@@ -410,6 +410,28 @@ async def test_practice_reaches_the_simulator_and_nobody_else() -> None:
     assert real.connections == 0
 
 
+async def test_demonstration_calls_nobodys_own_host() -> None:
+    async with (
+        servers.serving(servers.answering(200)) as simulator,
+        servers.serving(servers.answering(200)) as real,
+    ):
+        channel = made(instead=f"{simulator.url}/hook")
+        for url in (real.url, "https://gate.example.org/alerts", f"{simulator.url}/hook/slow"):
+            address = channel.check(url)
+            assert isinstance(await sent(channel, address), Accepted)
+        await channel.close()
+
+    paths = [request.split(b" ")[1] for request in simulator.requests]
+    assert paths == [b"/hook/127.0.0.1", b"/hook/gate.example.org", b"/hook/slow"]
+    assert real.connections == 0
+
+
+@pytest.mark.parametrize("base", ["gate.example.org", "ftp://127.0.0.1/", "http://127.0.0.1/?x=1"])
+def test_base_url_that_cannot_be_one_stops_the_start(base: str) -> None:
+    with pytest.raises(SettingsError, match="KENTONGAN_WEBHOOK_INSTEAD"):
+        load(WebhookSettings, {"KENTONGAN_WEBHOOK_INSTEAD": base})
+
+
 def test_allowed_hosts_come_as_a_list() -> None:
     environ = {"KENTONGAN_WEBHOOK_ALLOW": "hooks.internal:8443, 10.1.0.0/16,"}
 
