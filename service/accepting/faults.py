@@ -13,9 +13,10 @@ class Faults:
         self._found: list[Fault] = []
 
     def note(self, at: str, problem: str, fix: str) -> None:
-        """Note a fault of the part `at` of the body, as in `audience/groups/0`."""
-        if len(self._found) < MOST:
-            self._found.append(Fault(where="body", at=at, problem=problem, fix=fix))
+        """Note a fault of the part `at` of the body, as in `audience/groups/0`; each once."""
+        fault = Fault(where="body", at=at, problem=problem, fix=fix)
+        if len(self._found) < MOST and fault not in self._found:
+            self._found.append(fault)
 
     def are_about(self, part: str) -> bool:
         """Tell whether anything is wrong with `part` of the body, so that it is not judged."""

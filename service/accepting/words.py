@@ -9,6 +9,7 @@ from service.api.alert_bodies import Localised, NewAlert
 from templates.builtin import FILLED_BY_US, BuiltIn, builtin
 from templates.clean import clean, one_line
 from templates.fill import FillError, fill
+from templates.language import LANGUAGES
 
 #: A headline that nobody wrote is the beginning of the text, up to so many characters.
 SHORT = 120
@@ -34,7 +35,11 @@ _ByLocale = Mapping[str, _Raw]
 
 
 def words_of(body: NewAlert, *, default_locale: str, organisation: str, faults: Faults) -> Worded:
-    """Return the words of an alert; a plain text is in the deployment's locale and serves all."""
+    """Return the words of an alert.
+
+    A plain text is said to everyone, whatever they speak, and what we add to it (that it is a
+    drill, how to answer) in each one's own language.
+    """
     ready = _ready(body, faults)
     texts = _texts(body, ready, default_locale)
     headlines = _headlines(body, ready, texts, faults)
@@ -69,7 +74,7 @@ def _ready(body: NewAlert, faults: Faults) -> BuiltIn | None:
 def _texts(body: NewAlert, ready: BuiltIn | None, default_locale: str) -> _ByLocale:
     if body.text is not None:
         if isinstance(body.text, str):
-            return {default_locale: _Raw("text", body.text)}
+            return dict.fromkeys((default_locale, *LANGUAGES), _Raw("text", body.text))
         return _each("text", body.text)
     return _each("template", ready.text) if ready else {}
 
@@ -85,6 +90,8 @@ def _headlines(
     if body.headline is None:
         return told
     own = _spread("headline", body.headline, texts, faults)
+    if isinstance(body.text, str):
+        return own  # the beginning of the text is a headline for the rest
     for locale in texts.keys() - own.keys() - told.keys():
         faults.note(
             f"headline/{locale}", f"There is a text in {locale} but no headline.", "Add it."

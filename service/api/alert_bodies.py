@@ -17,7 +17,7 @@ ChannelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 BlankName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 BlankValue = Annotated[str, Field(max_length=1000)]
 
-#: A plain text serves everyone; texts by locale serve each their own.
+#: A plain text serves everyone, whatever they speak; texts by locale serve each their own.
 Localised: TypeAlias = Text | Annotated[dict[LocaleText, Text], Field(min_length=1, max_length=20)]
 
 
@@ -79,7 +79,11 @@ class NewAlert(Body):
     headline: Localised | None = Field(
         None, description="Left out: the template's, or the beginning of the text."
     )
-    text: Localised | None = Field(None, description="What it says; this or `template`.")
+    text: Localised | None = Field(
+        None,
+        description="What it says; this or `template`. A plain text goes to everyone as it is, "
+        "with the mark of a drill and how to answer in each person's own language.",
+    )
     channel_text: dict[ChannelName, Localised] = Field(
         default_factory=dict, max_length=20, description="Where a channel says it in other words."
     )

@@ -10,6 +10,7 @@ from ledger import alerts
 from ledger.engine import Ledger
 from ledger.schema_people import audit
 from service.wiring import House
+from templates.wording import wording_of
 from tests.fakes.alerting import Village, alert, alerting_house, got, posted, settle_village
 from tests.fakes.house import Client, Headers, QuietBell, key_of
 
@@ -86,7 +87,7 @@ async def test_template_is_filled_in_every_language(
     assert set(kept.channels) == {"sms", "voice", "email", "webhook"}
 
 
-async def test_plain_text_serves_everyone_in_the_default_locale(
+async def test_plain_text_serves_everyone_whatever_they_speak(
     client: Client, officer: Headers, ledger: Ledger
 ) -> None:
     body = alert(text="Air naik.\nSegera ke atas.", headline=None)
@@ -96,9 +97,25 @@ async def test_plain_text_serves_everyone_in_the_default_locale(
     async with ledger.read() as db:
         kept = await alerts.get(db, accepted["id"])
     assert kept is not None
-    assert {at: (w.headline, w.text) for at, w in kept.words.items()} == {
-        "id": ("Air naik.", "Air naik.\nSegera ke atas.")
-    }
+    said = ("Air naik.", "Air naik.\nSegera ke atas.")
+    assert {at: (w.headline, w.text) for at, w in kept.words.items()} == {"id": said, "en": said}
+
+
+@pytest.mark.parametrize(
+    ("speaks", "marked"),
+    [("en", "EXERCISE: "), ("en-GB", "EXERCISE: "), ("id", "LATIHAN: "), (None, "LATIHAN: ")],
+)
+async def test_plain_text_of_a_drill_is_marked_in_the_language_of_its_reader(
+    client: Client, officer: Headers, ledger: Ledger, speaks: str | None, marked: str
+) -> None:
+    _, accepted = await posted(client, officer, alert(text="Siren at noon.", headline=None))
+
+    async with ledger.read() as db:
+        kept = await alerts.get(db, accepted["id"])
+    assert kept is not None
+    shown = wording_of(kept, "sms", kept.locale_for(speaks, "id"))
+    assert shown.headline == f"{marked}Siren at noon."
+    assert shown.text.startswith(f"{marked}Siren at noon.")
 
 
 async def test_scheduled_alert_waits_and_rings_nobody(

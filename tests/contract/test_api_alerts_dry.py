@@ -55,6 +55,23 @@ async def test_dry_run_shows_the_texts_as_they_would_be_carried(
     assert texts["email", "en"]["subject"].startswith("EXERCISE")
 
 
+async def test_plain_text_is_marked_as_a_drill_in_each_persons_language(
+    client: Client, officer: Headers
+) -> None:
+    body = alert(text="Siren check at noon.", headline=None, channel_text={"sms": "Siren at noon."})
+
+    _, told = await posted(client, officer, body, query="?dry_run=true")
+
+    texts = {(one["channel"], one["locale"]): one for one in told["texts"]}
+    assert set(texts) == {("sms", "en"), ("sms", "id"), ("email", "en"), ("email", "id")}
+    assert set(told["segments"]) == {"en", "id"}
+    assert "EXERCISE: Siren at noon." in texts["sms", "en"]["text"]
+    assert "LATIHAN: Siren at noon." in texts["sms", "id"]["text"]
+    assert "LATIHAN" not in texts["sms", "en"]["text"]
+    assert texts["email", "en"]["subject"].startswith("EXERCISE")
+    assert texts["email", "id"]["subject"].startswith("LATIHAN")
+
+
 async def test_dry_run_warns_of_what_should_be_looked_at_again(
     client: Client, officer: Headers
 ) -> None:

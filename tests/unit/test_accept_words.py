@@ -10,11 +10,11 @@ from service.api.alert_bodies import NewAlert
 from service.web.problems import ProblemError
 
 
-def worded(**parts: Any) -> tuple[Worded, list[str]]:
+def worded(locale: str = "id", **parts: Any) -> tuple[Worded, list[str]]:
     """Return the words, and where the faults are."""
     faults = Faults()
     body = NewAlert.model_validate({"mode": "exercise"} | parts, strict=False)
-    made = words_of(body, default_locale="id", organisation="Flood Watch", faults=faults)
+    made = words_of(body, default_locale=locale, organisation="Flood Watch", faults=faults)
     try:
         faults.refuse_if_any()
     except ProblemError as error:
@@ -30,6 +30,27 @@ def test_plain_headline_and_channel_text_serve_every_language_of_the_text() -> N
     assert faults == []
     assert {said.headline for said in made.words.values()} == {"Banjir"}
     assert made.channel_words == {"sms": {"en": "!", "id": "!"}}
+
+
+@pytest.mark.parametrize(
+    ("default", "served"), [("id", {"id", "en"}), ("en-GB", {"en-GB", "en", "id"})]
+)
+def test_plain_words_serve_every_language_that_we_have_words_in(
+    default: str, served: set[str]
+) -> None:
+    made, faults = worded(default, text="Move.", headline="Flood", channel_text={"sms": "!"})
+
+    assert faults == []
+    assert made.words.keys() == made.channel_words["sms"].keys() == served
+    assert {(said.headline, said.text) for said in made.words.values()} == {("Flood", "Move.")}
+
+
+def test_headline_in_one_language_leaves_the_others_the_beginning_of_a_plain_text() -> None:
+    made, faults = worded(text="Air naik.", headline={"id": "Banjir"})
+
+    assert faults == []
+    assert made.words["id"].headline == "Banjir"
+    assert made.words["en"].headline == "Air naik."
 
 
 def test_headline_that_nobody_wrote_is_the_beginning_of_the_text() -> None:
