@@ -37,7 +37,7 @@ def test_without_host_or_sender_there_is_no_channel(missing: str) -> None:
         ("PORT", "70000"),
         ("CONNECTIONS", "0"),
         ("TOTAL_TIMEOUT", "55"),
-        ("CA_FILE", "/nowhere/ca.pem"),
+        ("CA_CERTIFICATES", "/nowhere/ca.pem"),
     ],
 )
 def test_bad_value_is_refused_by_name(name: str, value: str) -> None:
