@@ -124,7 +124,7 @@ class _WatchedPool(SentinelConnectionPool):
     """Closes the connections to the sentinels with its own."""
 
     def __init__(self, service: str, sentinel: Sentinel, **settings: Any) -> None:
-        super().__init__(service, sentinel, **settings)
+        super().__init__(service, sentinel, **settings)  # type: ignore[no-untyped-call]  # redis-py
 
     @override
     async def disconnect(self, inuse_connections: bool = True) -> None:
