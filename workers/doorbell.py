@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between polls when no bell rings.
 POLL_EVERY = 0.5
+#: A bell for later than this many seconds is none of ours.
+_LONGEST_BELL = 3600
 #: A job that runs longer is cancelled; it then hands back what it had not begun. Longer than the
 #: longest send (45 s) and its settle.
 JOB_TIMEOUT = 55
@@ -40,6 +42,7 @@ class DoorbellWorker(Worker):
         *,
         slots: int,
         context: dict[str, Any],
+        poll_every: float = POLL_EVERY,
     ) -> None:
         super().__init__(
             functions=[func(job, name=name) for name, job in jobs.items()],
@@ -49,7 +52,7 @@ class DoorbellWorker(Worker):
             job_timeout=JOB_TIMEOUT,
             keep_result=0,
             max_tries=1_000_000,  # attempts are counted in the ledger
-            poll_delay=POLL_EVERY,
+            poll_delay=poll_every,
             health_check_interval=3600,
             handle_signals=False,
             log_results=False,
@@ -58,6 +61,7 @@ class DoorbellWorker(Worker):
             ctx=context,
         )
         self._lane = lane
+        self._poll_every = poll_every
         self._rung = asyncio.Event()
 
     @override
@@ -67,13 +71,16 @@ class DoorbellWorker(Worker):
         await listener.subscribe(bell_name(self._lane))
         hearing = asyncio.create_task(self._hear(listener))
         try:
-            while True:
+            # A cancellation may be lost: before Python 3.12 `wait_for`, used in redis-py,
+            # swallows one that comes with what it waits for. So `finish` ends this too.
+            while self.allow_pick_jobs:
                 self._rung.clear()
                 await self._poll_iteration()
                 if hearing.done():
                     hearing.result()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._rung.wait(), POLL_EVERY)
+                    async with asyncio.timeout(self._poll_every):
+                        await self._rung.wait()
         finally:
             hearing.cancel()
             with contextlib.suppress(Exception):
@@ -86,7 +93,7 @@ class DoorbellWorker(Worker):
             heard = await listener.get_message(ignore_subscribe_messages=True, timeout=1.0)
             if heard is None:
                 continue
-            after = float(heard["data"])
+            after = _seconds(heard["data"])
             if after <= 0:
                 self._rung.set()
             else:
@@ -101,9 +108,19 @@ class DoorbellWorker(Worker):
     async def finish(self, until: float) -> None:
         """Take no more jobs, give those that run until `until` (monotonic), cancel the rest."""
         self.allow_pick_jobs = False
+        self._rung.set()
         running = list(self.tasks.values())
         if running:
             await asyncio.wait(running, timeout=max(0.0, until - monotonic()))
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _seconds(rung: bytes) -> float:
+    """Read a bell; whatever else somebody publishes there is worth one look, at once."""
+    try:
+        after = float(rung)
+    except ValueError:
+        return 0
+    return after if 0 <= after <= _LONGEST_BELL else 0
