@@ -15,7 +15,7 @@ from kentongan.keyring import Keyring
 from kentongan.practice import credentials
 from ledger import keys
 from ledger.check import check
-from ledger.check_book import Comparison, compare
+from ledger.check_book import Comparison, Entry, compare
 from ledger.engine import Ledger
 from tests.fakes.processes import Processes
 from tests.fakes.valkey import PrivateValkey
@@ -180,6 +180,15 @@ class World:
         query = urlencode({"after": str(self._since), **wanted})
         found: list[dict[str, Any]] = self.carrier.get(f"/messages?limit=10000&{query}")
         return found
+
+    def book(self) -> list[Entry]:
+        """Return all that carriers have taken, oldest first."""
+
+        async def read() -> list[Entry]:
+            pages = simulator_book.entries(self.carrier_url)
+            return [entry async for page in pages for entry in page]
+
+        return waited_for(read())
 
     def balance(self) -> Comparison:
         """Hold the ledger against itself and the carriers' book; the books must balance."""
