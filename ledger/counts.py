@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from sqlalchemy import Select, Text, cast, func, literal, literal_column, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.delivery import Cause, PersonState, State
+from ledger.first_answers import first_answers
 from ledger.person_rank import PERSON_RANK, person_rank_sql
 from ledger.schema import (
     alert_people,
@@ -28,11 +29,13 @@ class Counts:
     """Deliveries by channel and state, people by their best state, and why some have no delivery.
 
     All come from one look, so people add up to the people there are, and deliveries likewise.
+    `answers` are people by the option of theirs that counts, empty for a bare acknowledgement.
     """
 
     channels: Mapping[str, Mapping[State, int]]
     people: Mapping[PersonState, int]
     causes: Mapping[Cause, int]
+    answers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total_people(self) -> int:
@@ -43,6 +46,7 @@ class Counts:
             "channels": {name: dict(states) for name, states in self.channels.items()},
             "people": dict(self.people),
             "causes": dict(self.causes),
+            "answers": dict(self.answers),
         }
 
     @classmethod
@@ -54,6 +58,8 @@ class Counts:
             },
             people={PersonState(state): n for state, n in body["people"].items()},
             causes={Cause(cause): n for cause, n in body["causes"].items()},
+            # Counts that were kept by an earlier version have none.
+            answers=dict(body.get("answers", {})),
         )
 
 
@@ -77,20 +83,24 @@ async def count(db: AsyncConnection, alert_id: str, *, waiting_shows: State) -> 
     stopped or expired at once, though their rows follow in pages.
     """
     told = await db.execute(
-        union_all(_deliveries(alert_id), _people(alert_id, waiting_shows)),
+        union_all(_deliveries(alert_id), _people(alert_id, waiting_shows), _answers(alert_id)),
     )
     channels: dict[str, Counter[State]] = defaultdict(Counter)
     people: Counter[PersonState] = Counter()
     causes: Counter[Cause] = Counter()
+    answers: dict[str, int] = {}
     for row in told:
         if row.of == "delivery":
             state = State(row.what)
             channels[row.among][waiting_shows if state is State.WAITING else state] += row.n
             continue
+        if row.of == "answer":
+            answers[row.what] = row.n
+            continue
         people[_STATE_OF_RANK[int(row.what)]] += row.n
         if row.among:
             causes[Cause(row.among)] += row.n
-    return Counts(channels=channels, people=people, causes=causes)
+    return Counts(channels=channels, people=people, causes=causes, answers=answers)
 
 
 def _deliveries(alert_id: str) -> Select[Any]:
@@ -124,6 +134,13 @@ def _people(alert_id: str, waiting_shows: State) -> Select[Any]:
     )
     return select(literal("person"), best.c.cause, cast(best.c.rank, Text), func.count()).group_by(
         best.c.cause, best.c.rank
+    )
+
+
+def _answers(alert_id: str) -> Select[Any]:
+    first = first_answers(alert_id).subquery()
+    return select(literal("answer"), literal(""), first.c.response, func.count()).group_by(
+        first.c.response
     )
 
 

@@ -46,6 +46,10 @@ class CountsOut(Out):
     age_seconds: float = Field(description="How old the count was when this was answered.")
     channels: dict[str, ChannelCounts]
     people: PeopleCounts
+    answers: dict[str, int] = Field(
+        description="People by the option that counts, which is their first answer; only options "
+        "that somebody chose. The empty key has those who only acknowledged."
+    )
 
 
 class Maker(Out):
@@ -218,4 +222,5 @@ def _counts(counted: Counted, now: int) -> CountsOut:
             states={state: found.people.get(state, 0) for state in PersonState},
             causes=dict(found.causes),
         ),
+        answers=dict(sorted(found.answers.items())),
     )

@@ -8,6 +8,7 @@ from ledger import alerts, counts, overviews
 from ledger.counts import Counted, Counts
 from ledger.engine import Ledger, read_now
 from ledger.overviews import Overview
+from ledger.responses import ACKNOWLEDGED, respond
 from tests.fakes.running import Running, an_alert, becomes, expanded, tried
 
 PEOPLE = {
@@ -168,3 +169,25 @@ async def test_list_is_the_latest_first_and_filtered(ledger: Ledger) -> None:
     assert everything == [third.alert.id, second.alert.id, first.alert.id]
     assert older == tests == own == [second.alert.id]
     assert sent == [third.alert.id, first.alert.id]
+
+
+async def test_people_count_by_the_first_answer_of_theirs(ledger: Ledger) -> None:
+    running = await expanded(ledger, PEOPLE)
+    said = (("siti@example.org", "2"), ("+62811", "1"), ("+62811", "3"), ("+62812", ACKNOWLEDGED))
+    for later, (address, option) in enumerate(said):
+        async with ledger.write() as db:
+            now = await read_now(db) + later
+            await respond(db, running.delivery(address), option, "page", now)
+
+    found = await counted(ledger, running)
+
+    # Siti said 2 by e-mail before she said 1; Budi and Dewi share a telephone.
+    assert found.answers == {"2": 1, ACKNOWLEDGED: 2}
+    assert sum(found.answers.values()) == found.people[PersonState.ACKNOWLEDGED]
+    assert Counts.from_json(found.to_json()) == found
+
+
+def test_count_that_was_kept_before_answers_were_is_still_read() -> None:
+    kept = {"channels": {}, "people": {"reached": 2}, "causes": {}}
+
+    assert Counts.from_json(kept).answers == {}
