@@ -23,6 +23,7 @@ class Words:
     received: str
     added: str
     again: str
+    both_shown: str
     nothing_chosen: str
     stop: str
     stop_title: str
@@ -59,6 +60,7 @@ ENGLISH = Words(
     received="Your answer has been received:",
     added="You added later:",
     again="Has something changed? Answer again",
+    both_shown="Your first answer counts. A later one is kept and shown to the team beside it.",
     nothing_chosen="Nothing was sent. Choose an answer first.",
     stop="Stop messages to {address}",
     stop_title="Stop messages?",
@@ -98,6 +100,8 @@ INDONESIAN = Words(
     received="Jawaban Anda sudah diterima:",
     added="Kemudian Anda menambahkan:",
     again="Ada yang berubah? Jawab lagi",
+    both_shown="Jawaban pertama Anda yang dihitung. Jawaban berikutnya disimpan dan ditampilkan "
+    "kepada tim di samping jawaban pertama.",
     nothing_chosen="Belum ada yang terkirim. Pilih jawaban terlebih dahulu.",
     stop="Hentikan pesan ke {address}",
     stop_title="Hentikan pesan?",

@@ -40,6 +40,7 @@ async def test_later_answer_is_kept_beside_the_first(client: Client, ledger: Led
 
     assert await asked.answers(ledger, one) == [("1", "page", True), ("2", "page", False)]
     assert page.index("I am safe") < page.index("You added later:")
+    assert "Your first answer counts. A later one is kept and shown to the team" in page
 
 
 async def test_answer_ends_the_wait_for_another_try(client: Client, ledger: Ledger) -> None:
