@@ -9,6 +9,7 @@ of the clock, before the loop writes anything (`workers.loop` calls `on_wake` th
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from kentongan.outcome import NotBegunError, Reason
 from ledger import leases
@@ -28,16 +29,17 @@ def boot_clock() -> float:
 class Lease:
     """The present incarnation of this worker, and what it holds open."""
 
-    def __init__(self, ledger: Ledger, place: str) -> None:
+    def __init__(self, ledger: Ledger, place: str, clock: Callable[[], float] = boot_clock) -> None:
         self._ledger = ledger
         self._place = place
+        self._clock = clock
         self._deadline = 0.0
         self.incarnation = ""
         self._open: set[asyncio.BaseTransport] = set()
 
     async def begin(self) -> None:
         """Take a first, or a new, incarnation. Raises `LedgerAwayError`."""
-        asked_at = boot_clock()
+        asked_at = self._clock()
         async with self._ledger.write() as db:
             self.incarnation = await leases.begin(db, self._place)
         self._deadline = asked_at + leases.LEASE
@@ -46,7 +48,7 @@ class Lease:
     @property
     def holds(self) -> bool:
         """Whether anything may be begun now."""
-        return boot_clock() < self._deadline - _MARGIN
+        return self._clock() < self._deadline - _MARGIN
 
     def check(self, incarnation: str) -> None:
         """Raise `NotBegunError` unless `incarnation` is ours and may begin something."""
@@ -64,7 +66,7 @@ class Lease:
 
     def on_wake(self) -> None:
         """Abort every open attempt's transport if the lease has lapsed. Called by the loop."""
-        if self._open and boot_clock() >= self._deadline:
+        if self._open and self._clock() >= self._deadline:
             self._abort()
 
     def _abort(self) -> None:
@@ -88,7 +90,7 @@ class Lease:
                 log.exception("lease not renewed")
 
     async def _renew_once(self) -> None:
-        asked_at = boot_clock()
+        asked_at = self._clock()
         async with self._ledger.write() as db:
             renewed = await leases.renew(db, self.incarnation)
         if renewed:
