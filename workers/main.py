@@ -47,6 +47,8 @@ JOBS: Mapping[str, Callable[..., Awaitable[None]]] = {
 #: written down as unknown, and all of that has to fit into the ten seconds that `kentongan up`
 #: gives (a test holds it): whoever is killed before leaves the settler to ask about everything.
 FAREWELL = 8.0
+#: Seconds until what was cancelled and goes on is cancelled again.
+_CANCEL_AGAIN = 0.3
 #: Seconds between sweeps, jittered by a fifth so that workers do not march in step.
 SWEEP_EVERY = 2.0
 SETTLE_EVERY = 0.5
@@ -93,10 +95,15 @@ async def _landed(run: Runtime, until: float) -> None:
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    ending = list(tasks)
-    for task in ending:
-        task.cancel()
-    await asyncio.gather(*ending, return_exceptions=True)
+    """Cancel tasks until they have ended: a driver may tell a cancellation as a failure of its own.
+
+    A loop that waits that failure out would go on for ever, and the process with it.
+    """
+    ending = set(tasks)
+    while ending:
+        for task in ending:
+            task.cancel()
+        _, ending = await asyncio.wait(ending, timeout=_CANCEL_AGAIN)
 
 
 async def _furnish(

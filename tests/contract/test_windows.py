@@ -214,6 +214,29 @@ async def test_refused_is_written_down_as_such(ledger: Ledger) -> None:
     assert await works(ledger) == {"failed": 2}
 
 
+async def test_loop_that_takes_a_cancellation_for_a_failure_ends_all_the_same() -> None:
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                swallowed += 1
+                if swallowed == 2:
+                    raise
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(20):
+        await main._cancelled([task])
+
+    assert swallowed == 2
+    assert task.cancelled()
+
+
 def test_worker_says_goodbye_within_the_grace_of_the_tree() -> None:
     assert main.FAREWELL < tree.GRACE
 
