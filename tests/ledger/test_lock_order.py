@@ -1,7 +1,6 @@
 """A delivery is locked before its attempts, so that no two writers wait for each other."""
 
 import asyncio
-from typing import Any
 
 from kentongan.delivery import State, Work
 from kentongan.ids import AttemptRef, DeliveryId
