@@ -1,0 +1,144 @@
+"""A turn on a real Valkey: take pace, claim, send, and ring again for what is left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from kentongan.alert import Lane
+from kentongan.delivery import Work
+from ledger import suppressions
+from ledger.engine import Ledger, read_now
+from tests.fakes.hands import DullChannel, working
+from tests.fakes.running import becomes, expanded
+from tests.fakes.sending import crowd, landed, works
+from tests.fakes.valkey import PrivateValkey
+from workers.queue import Queue, Turn, queue_name
+from workers.runtime import JobContext, Runtime
+from workers.turn import send_some, turn
+
+BUCKET = "pace:{sms:+1500}"
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[PrivateValkey]:
+    with PrivateValkey() as running:
+        yield running
+
+
+@pytest.fixture
+def redis(valkey: PrivateValkey) -> str:
+    """The URL of an empty Valkey."""
+    valkey.flush()
+    return valkey.url
+
+
+@pytest.fixture
+async def queue(redis: str) -> AsyncIterator[Queue]:
+    opened = Queue.open(redis)
+    yield opened
+    await opened.close()
+
+
+async def units_left(queue: Queue) -> float:
+    async with queue.redis.pipeline() as pipe:
+        pipe.hget(BUCKET, "tokens")
+        [held] = await pipe.execute()
+    return float(held)
+
+
+async def test_routine_sends_nothing_that_the_pace_does_not_allow(
+    ledger: Ledger, redis: str
+) -> None:
+    running = await crowd(ledger, 3, lane=Lane.ROUTINE)
+    channel = DullChannel(rate=0.001)
+    async with working(ledger, channel, redis=redis) as run:
+        wait = await send_some(run, running.alert.id, "sms")
+
+    assert wait
+    assert await works(ledger, running) == [Work.PENDING] * 3
+
+
+async def test_units_that_nobody_used_are_given_back(
+    ledger: Ledger, redis: str, queue: Queue
+) -> None:
+    running = await crowd(ledger, 2)
+    async with ledger.write() as db:
+        await suppressions.suppress(
+            db, "sms", "+1", reason="opted_out", made_by="recipient", now=await read_now(db)
+        )
+    # Due, and not to be claimed: as if its row had been written beside the suppression.
+    await becomes(ledger, running.delivery("+1"), work=Work.PENDING, reason=None)
+    async with working(ledger, DullChannel(rate=40), redis=redis) as run:
+        await send_some(run, running.alert.id, "sms")
+        assert -1.001 <= await units_left(queue) <= 39
+        await landed(run)
+        assert await send_some(run, running.alert.id, "sms") is None
+
+    assert await works(ledger, running) == [Work.SETTLED, Work.SUPPRESSED]
+
+
+async def test_turn_that_leaves_nothing_ends_its_key(
+    ledger: Ledger, redis: str, queue: Queue
+) -> None:
+    running = await crowd(ledger, 2)
+    async with working(ledger, DullChannel(), redis=redis) as run:
+        await queue.ring_turn(running.alert.id, "sms", Lane.FLASH)
+        [mine] = await handed_in(queue)
+
+        await work_on(run, mine)
+        await landed(run)
+
+    assert await works(ledger, running) == [Work.SETTLED] * 2
+    assert await queue.ring_turn(running.alert.id, "sms", Lane.FLASH) == 1
+
+
+async def test_turn_that_leaves_some_rings_itself(ledger: Ledger, redis: str, queue: Queue) -> None:
+    running = await crowd(ledger, 9)
+    async with working(ledger, DullChannel(rate=8), redis=redis) as run:
+        await queue.ring_turn(running.alert.id, "sms", Lane.FLASH)
+        [mine] = await handed_in(queue)
+
+        await work_on(run, mine)
+        await landed(run)
+
+    left = [one for one in await handed_in(queue) if one != mine]
+    assert (await works(ledger, running)).count(Work.PENDING) == 7
+    assert [(one.k, one.nonce != mine.nonce) for one in left] == [(0, True)]
+
+
+async def test_turn_whose_key_is_anothers_sends_nothing(
+    ledger: Ledger, redis: str, queue: Queue
+) -> None:
+    running, channel = await crowd(ledger, 1), DullChannel()
+    async with working(ledger, channel, redis=redis) as run:
+        await queue.ring_turn(running.alert.id, "sms", Lane.FLASH)
+        lost = Turn(alert_id=running.alert.id, channel="sms", lane=Lane.FLASH, k=0, nonce="another")
+
+        await work_on(run, lost)
+
+    assert channel.sent == []
+
+
+async def test_turn_of_a_channel_that_is_gone_leaves_its_deliveries_waiting(
+    ledger: Ledger, redis: str
+) -> None:
+    running = await expanded(ledger, {"Siti": [("email", "siti@example.org")]})
+    async with working(ledger, DullChannel(), redis=redis) as run:
+        assert await send_some(run, running.alert.id, "email") is None
+
+    assert await works(ledger, running) == [Work.PENDING]
+
+
+async def handed_in(queue: Queue) -> list[Turn]:
+    jobs = await queue.redis.queued_jobs(queue_name=queue_name(Lane.FLASH))
+    return [
+        Turn(alert_id=alert, channel=channel, lane=Lane.FLASH, k=k, nonce=nonce)
+        for alert, channel, k, nonce in (job.args for job in jobs)
+    ]
+
+
+async def work_on(run: Runtime, mine: Turn) -> None:
+    """Run a turn's job as arq does."""
+    context = JobContext(runtime=run, lane=mine.lane)
+    await asyncio.wait_for(turn(context, mine.alert_id, mine.channel, mine.k, mine.nonce), 20)
