@@ -27,4 +27,4 @@ def test_workers_replaced_one_by_one_in_mid_run_leave_nothing_unknown(world: Wor
 def outcomes(world: World, alert: str) -> set[str]:
     """Return how attempts of an alert have ended."""
     told = (world.api.get(f"/v1/deliveries/{each['id']}") for each in world.deliveries(alert))
-    return {attempt["outcome"] for delivery in told for attempt in delivery["attempts"]}
+    return {attempt["outcome"] for delivery in told for attempt in delivery["tries"]}

@@ -10,13 +10,9 @@ import pytest
 from tests.fakes.processes import eventually
 from tests.journey.alerts import an_alert
 from tests.journey.client import Answer, NoAnswerError
-from tests.journey.world import World
+from tests.journey.world import HANDED_OVER, World
 
 pytestmark = pytest.mark.journey
-
-#: Carriers repeat a report for 15 seconds. What was lost to a dead service for longer is asked for
-#: after two minutes, which no journey waits for.
-HANDED_OVER = {"accepted", "sent", "delivered"}
 
 
 def test_what_was_answered_202_is_sent_though_the_service_died_with_the_answer(

@@ -31,6 +31,9 @@ OURS = "+15005550006"
 _LOOK_EVERY = 0.2
 #: States of a delivery that we ourselves shall change.
 OPEN = frozenset({"waiting", "sending", "unknown"})
+#: Those of who was told. Carriers repeat a report for 15 seconds; what was lost for longer is asked
+#: for after two minutes, which no journey waits for.
+HANDED_OVER = frozenset({"accepted", "sent", "delivered"})
 
 
 class World:
