@@ -7,13 +7,13 @@ reads never take the write lock, bulk work syncs at checkpoints, and what a call
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypedDict
 
 from sqlalchemy import event, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -27,6 +27,8 @@ SERVICE_PATIENCE = 1.5
 WORKER_PATIENCE = 5.0
 _SMALL_WAIT = 0.001
 _BULK_WAIT = 0.005
+#: Milliseconds that a new connection waits for another that mends the log of a crash.
+_OPENING_MS = 1000
 
 #: SQLSTATE classes that mean "not now": connection, resources, intervention, rollback, lock.
 _AWAY_CLASSES = ("08", "53", "57", "40", "55", "58")
@@ -53,6 +55,7 @@ class Ledger:
     ) -> None:
         self._reading, self._writing, self._bulk = reading, writing, bulk
         self._lock = lock
+        self._leaving: set[asyncio.Task[None]] = set()
         self.patience = WORKER_PATIENCE
 
     @classmethod
@@ -94,8 +97,10 @@ class Ledger:
         self, engine: AsyncEngine, wait: float
     ) -> AsyncIterator[AsyncConnection]:
         if engine.dialect.name == "postgresql":
-            async with self._connected(engine) as db, db.begin():
+            async with self._connected(engine) as db:
+                transaction = await db.begin()
                 yield db
+                await transaction.commit()  # whatever ends otherwise is rolled back by the pool
             return
         async with self._connected(engine) as db:
             await _begin_immediate(db, self.patience, wait)
@@ -110,13 +115,39 @@ class Ledger:
 
     @asynccontextmanager
     async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        """Hold a connection; waiting for a free one, trying it and making it anew is one wait."""
-        async with asyncio.timeout(self.patience):
-            db = await engine.connect()
+        """Hold a connection. After a time-out nobody waits for it to be closed in good order."""
+        db = await self._checked_out(engine)
         try:
             yield db
-        finally:
+        except TimeoutError:
+            self._left_behind(db.close())
+            raise
+        except BaseException:
             await db.close()
+            raise
+        await db.close()
+
+    async def _checked_out(self, engine: AsyncEngine) -> AsyncConnection:
+        """Return a connection; waiting for a free one, trying it and making it anew is one wait.
+
+        It is waited for from outside: drivers swallow a time-out that comes along with their own,
+        and then begin once more.
+        """
+        opening = asyncio.create_task(_opened(engine))
+        try:
+            done, _ = await asyncio.wait({opening}, timeout=self.patience)
+        except asyncio.CancelledError:
+            self._left_behind(_undone(opening))
+            raise
+        if not done:
+            self._left_behind(_undone(opening))
+            raise TimeoutError("no connection in time")
+        return opening.result()
+
+    def _left_behind(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     async def now(self) -> int:
         """Return the ledger's clock, in epoch microseconds."""
@@ -124,8 +155,22 @@ class Ledger:
             return await read_now(db)
 
     async def close(self) -> None:
+        """Close all connections, those last that a hanging server keeps."""
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         for engine in {self._reading, self._writing, self._bulk}:
             await engine.dispose()
+
+
+async def _opened(engine: AsyncEngine) -> AsyncConnection:
+    return await engine.connect()
+
+
+async def _undone(opening: "asyncio.Task[AsyncConnection]") -> None:
+    """Give up a connection that may be there all the same in the end."""
+    opening.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        db = await opening
+        await db.close()
 
 
 async def read_now(db: AsyncConnection) -> int:
@@ -195,11 +240,13 @@ def _open_sqlite(url: str, patience: float, offset: int) -> _Ways:
             connection.create_function("kentongan_now", 0, lambda: time.time_ns() // 1000 + offset)
             cursor = connection.cursor()
             for pragma in (
-                f"busy_timeout={busy_ms}",
+                # The first to open a file may have to mend its log, and locks it meanwhile.
+                f"busy_timeout={_OPENING_MS}",
                 "foreign_keys=ON",
                 f"synchronous={synchronous}",
                 "temp_store=MEMORY",
                 "cache_size=-16000",
+                f"busy_timeout={busy_ms}",
             ):
                 cursor.execute("PRAGMA " + pragma)
             cursor.close()
@@ -233,5 +280,16 @@ def _open_postgresql(url: str, patience: float, offset: int) -> _Ways:
             },
         },
     )
+    event.listen(pool.sync_engine, "handle_error", _cut_off)
     reading = pool.execution_options(isolation_level="AUTOCOMMIT")
     return _Ways(reading=reading, writing=pool, bulk=pool, lock=None)
+
+
+def _cut_off(context: ExceptionContext) -> None:
+    """Cut the connection of a statement that timed out: a rollback would wait as long again."""
+    if isinstance(context.original_exception, TimeoutError) and context.connection is not None:
+        driver = context.connection.connection.driver_connection
+        assert driver is not None
+        driver.terminate()
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False

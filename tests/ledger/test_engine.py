@@ -2,6 +2,8 @@
 
 import asyncio
 import fcntl
+import os
+import signal
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -13,9 +15,10 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger import events
 from ledger.dialect import is_postgresql
-from ledger.engine import Ledger, LedgerAwayError, read_now, sqlite_path
+from ledger.engine import SERVICE_PATIENCE, Ledger, LedgerAwayError, read_now, sqlite_path
 from tests.fakes import asked
 from tests.fakes.ledgers import Ledgers
+from tests.fakes.postgres import Postgres
 
 SHORT = 0.3
 
@@ -291,3 +294,49 @@ async def test_who_is_chosen_to_give_way_in_a_deadlock_may_try_again(ledger: Led
     ended = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
 
     assert sorted(type(one).__name__ for one in ended) == ["LedgerAwayError", "NoneType"]
+
+
+@pytest.fixture
+def freezable() -> Iterator[Postgres]:
+    """A PostgreSQL of one test's own; it thaws in the end, since only so it can be stopped."""
+    server = Postgres.running()
+    if not server.can_stop:
+        pytest.skip("KENTONGAN_TEST_DATABASE_URL names a server that is not ours to freeze")
+    yield server
+    signal_all(server, signal.SIGCONT)
+    server.close()
+
+
+def signal_all(server: Postgres, kind: signal.Signals) -> None:
+    assert server.pid is not None
+    backends = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    for pid in (server.pid, *map(int, backends)):
+        with suppress(ProcessLookupError):  # a backend that has just ended
+            os.kill(pid, kind)
+
+
+@pytest.mark.parametrize("frozen", ["before", "within", "at the end"])
+async def test_frozen_server_is_waited_for_once(freezable: Postgres, frozen: str) -> None:
+    ledger = Ledger.open(freezable.url(), patience=SERVICE_PATIENCE)
+    await ledger.now()  # a connection lies ready, and is as dead as the server then
+
+    async def use() -> None:
+        async with ledger.write() as db:
+            await read_now(db)
+            if frozen != "before":
+                signal_all(freezable, signal.SIGSTOP)
+            if frozen == "within":
+                await read_now(db)
+
+    if frozen == "before":
+        signal_all(freezable, signal.SIGSTOP)
+    using = asyncio.create_task(use())
+    # Waiting twice, for a statement and then for its rollback, would take longer than this.
+    await asyncio.wait({using}, timeout=1.9 * SERVICE_PATIENCE)
+    ended = using.done()
+    signal_all(freezable, signal.SIGCONT)
+
+    assert ended
+    assert isinstance(using.exception(), LedgerAwayError)
+    await ledger.now()
+    await ledger.close()
