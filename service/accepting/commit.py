@@ -13,6 +13,9 @@ from service.calls import Call
 from service.web.bodies import Out
 from service.web.problems import ProblemError
 
+#: What is told where waiting does not help by itself: the whole of the window.
+_HOUR = 3600
+
 #: A correction is expanded once nothing of its original is open, and no later than this. What is
 #: open then may have got it.
 LATEST_EXPANSION = seconds(12)
@@ -96,12 +99,14 @@ async def _refuse_above_ceiling(call: Call, db: Db, people: int | None) -> None:
     ceiling = call.access.key.people_per_hour
     if ceiling is None:
         return
-    before = await ceilings.people_in_last_hour(db, call.caller)
-    if people is None or before + people > ceiling:
-        raise ProblemError(
-            429,
-            f"This key may alert {ceiling:,} people an hour; {before:,} were alerted already.",
-            fix="Send it to fewer, wait, or have an officer send it.",
-            kind="ceiling",
-            headers={"Retry-After": "600"},
-        )
+    before = await ceilings.last_hour(db, call.caller)
+    wait = None if people is None else before.wait(people, ceiling)
+    if wait == 0:
+        return
+    raise ProblemError(
+        429,
+        f"This key may alert {ceiling:,} people an hour; {before.people:,} were alerted already.",
+        fix=f"Send it to fewer{', wait,' if wait else ''} or have an officer send it.",
+        kind="ceiling",
+        headers={"Retry-After": str(wait or _HOUR)},
+    )

@@ -4,10 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from kentongan.access import Role
 from kentongan.alert import Mode
+from kentongan.clock import seconds
 from ledger.engine import Ledger
+from ledger.schema_people import audit
 from service.wiring import House
 from tests.fakes.alerting import Village, alert, alerting_house, got, posted, settle_village
 from tests.fakes.house import Client, Headers, key_of, made_house, serving
@@ -179,6 +182,21 @@ async def test_integration_keeps_its_ceilings(client: Client, ledger: Ledger) ->
     assert first[0] == 202
     assert status == 429
     assert "3 were alerted already" in answer["detail"]
+    assert "wait" in answer["fix"]
+
+
+async def test_refusal_of_the_hour_tells_when_to_come_again(client: Client, ledger: Ledger) -> None:
+    key = await key_of(ledger, Role.INTEGRATION, groups=("north",), people=5)
+    await posted(client, key, alert())
+    async with ledger.write() as db:  # twenty minutes ago, that is
+        await db.execute(update(audit).values(at=audit.c.at - seconds(1200)))
+
+    async with client.post("/v1/alerts", headers=key, json=alert()) as answer:
+        assert answer.status == 429
+        wait = int(answer.headers["Retry-After"])
+
+    # Forty minutes, but for the time that this test took.
+    assert 1200 < wait <= 2401
 
 
 async def test_parts_that_fit_one_by_one_and_not_together_are_refused(
