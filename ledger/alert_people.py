@@ -12,9 +12,11 @@ from kentongan.ids import DeliveryId, PersonId, RecipientId
 from kentongan.search import searchable
 from ledger.counts import best_rank
 from ledger.deliveries import named
+from ledger.first_answers import first_answers
 from ledger.person_rank import PERSON_RANK
 from ledger.schema import alert_people, deliveries, delivery_people
 
+_BEFORE_SENDING = frozenset({State.SUPPRESSED, State.EXPIRED, State.STOPPED})
 _STATE_OF_RANK = {rank: state for state, rank in PERSON_RANK.items()}
 
 
@@ -25,11 +27,16 @@ class Way:
     delivery_id: DeliveryId
     channel: str
     state: State
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody of an alert; `name` as it was then."""
+    """Somebody of an alert; `name` as it was then.
+
+    `response` is the answer of theirs that counts: an option's key, empty for a bare
+    acknowledgement.
+    """
 
     id: PersonId
     recipient_id: RecipientId | None
@@ -37,7 +44,18 @@ class Person:
     locale: str
     state: PersonState
     cause: Cause | None
+    response: str | None
     ways: tuple[Way, ...]
+
+    @property
+    def reason(self) -> str | None:
+        """Why they were not reached: that of what failed, else of what was never sent."""
+        if self.state is not PersonState.NOT_REACHED:
+            return None
+        failed = [way.reason for way in self.ways if way.state is State.FAILED]
+        return next(
+            (reason for reason in [*failed, *(w.reason for w in self.ways)] if reason), None
+        )
 
 
 async def page(
@@ -45,6 +63,7 @@ async def page(
     alert_id: str,
     *,
     states: Sequence[PersonState] = (),
+    responses: Sequence[str] = (),
     prefix: str = "",
     waiting_shows: State,
     after: str = "",
@@ -65,9 +84,22 @@ async def page(
         query = query.where(rank.in_([PERSON_RANK[state] for state in states]))
     if name := searchable(prefix):
         query = query.where(alert_people.c.recipient_id.in_(named(name)))
+    if responses:
+        first = first_answers(alert_id).subquery()
+        chose = select(first.c.person_id).where(first.c.response.in_(responses))
+        query = query.where(alert_people.c.id.in_(chose))
     rows = (await db.execute(query)).all()
-    ways = await _ways(db, [row.id for row in rows], waiting_shows)
-    return [_person(row, ways.get(row.id, ())) for row in rows]
+    ids = [row.id for row in rows]
+    ways = await _ways(db, ids, waiting_shows)
+    said = await _said(db, alert_id, ids)
+    return [_person(row, ways.get(row.id, ()), said.get(row.id)) for row in rows]
+
+
+async def _said(db: AsyncConnection, alert_id: str, people: Sequence[str]) -> Mapping[str, str]:
+    if not people:
+        return {}
+    rows = await db.execute(first_answers(alert_id, delivery_people.c.person_id.in_(people)))
+    return {row.person_id: row.response for row in rows}
 
 
 def _rank(waiting_shows: State) -> Any:
@@ -89,7 +121,11 @@ async def _ways(
         return {}
     query: Select[Any] = (
         select(
-            delivery_people.c.person_id, deliveries.c.id, deliveries.c.channel, deliveries.c.state
+            delivery_people.c.person_id,
+            deliveries.c.id,
+            deliveries.c.channel,
+            deliveries.c.state,
+            deliveries.c.reason,
         )
         .join(deliveries, deliveries.c.id == delivery_people.c.delivery_id)
         .where(delivery_people.c.person_id.in_(people))
@@ -97,17 +133,25 @@ async def _ways(
     )
     found: dict[str, tuple[Way, ...]] = {}
     for row in await db.execute(query):
-        state = State(row.state)
-        way = Way(
-            delivery_id=DeliveryId(row.id),
-            channel=row.channel,
-            state=waiting_shows if state is State.WAITING else state,
-        )
-        found[row.person_id] = (*found.get(row.person_id, ()), way)
+        found[row.person_id] = (*found.get(row.person_id, ()), _way(row, waiting_shows))
     return found
 
 
-def _person(row: Any, ways: tuple[Way, ...]) -> Person:
+def _way(row: Any, waiting_shows: State) -> Way:
+    state = State(row.state)
+    if state is State.WAITING:
+        state = waiting_shows
+    # Rows follow a stop in pages; what it means for them is certain before.
+    unsent = str(state) if state in _BEFORE_SENDING else None
+    return Way(
+        delivery_id=DeliveryId(row.id),
+        channel=row.channel,
+        state=state,
+        reason=row.reason or unsent,
+    )
+
+
+def _person(row: Any, ways: tuple[Way, ...], response: str | None) -> Person:
     return Person(
         id=PersonId(row.id),
         recipient_id=RecipientId(row.recipient_id) if row.recipient_id else None,
@@ -115,5 +159,6 @@ def _person(row: Any, ways: tuple[Way, ...]) -> Person:
         locale=row.locale,
         state=_STATE_OF_RANK[row.rank],
         cause=Cause(row.cause) if row.cause else None,
+        response=response,
         ways=ways,
     )

@@ -60,6 +60,7 @@ class Filter:
     states: Sequence[State] = ()
     channels: Sequence[str] = ()
     reasons: Sequence[str] = ()
+    responses: Sequence[str] = ()
     recipient: str | None = None
     prefix: str = ""
     by_address: bool = False
@@ -71,6 +72,8 @@ async def page(
 ) -> list[Shown]:
     """Return deliveries in the order of their making, behind the id `after`."""
     states = raw_states(which.states, which.waiting_shows) if which.states else list(State)
+    if which.responses:  # no other state has any, so the others need not be looked through
+        states = [state for state in states if state is State.ACKNOWLEDGED]
     narrowed = await _narrowed(db, alert_id, which)
     parts = [
         _of_state(alert_id, state, after, limit).where(*narrowed).subquery() for state in states
@@ -118,6 +121,8 @@ async def _narrowed(db: AsyncConnection, alert_id: str, which: Filter) -> list[C
         found.append(deliveries.c.channel.in_(which.channels))
     if which.reasons:
         found.append(deliveries.c.reason.in_(which.reasons))
+    if which.responses:
+        found.append(deliveries.c.response.in_(which.responses))
     if which.recipient is not None:
         theirs = _for(alert_id, alert_people.c.recipient_id == which.recipient)
         found.append(deliveries.c.id.in_((await db.execute(theirs)).scalars().all()))

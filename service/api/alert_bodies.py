@@ -47,6 +47,10 @@ class NewAudience(Body):
     of: NewOf | None = None
 
 
+#: What somebody may have answered: an option's key, or nothing but that they have read it.
+ResponseText = Annotated[str, Field(pattern="^[1-9]?$")]
+
+
 class NewOption(Body):
     """An answer that people may choose by its digit."""
 

@@ -16,7 +16,7 @@ from ledger.overviews import Overview
 from service.accepting.commit import Accepted, commit
 from service.accepting.draft import Draft, draft_of
 from service.accepting.rehearsal import DryRun, rehearse
-from service.api.alert_bodies import NewAlert
+from service.api.alert_bodies import NewAlert, ResponseText
 from service.api.alert_paths import AlertPath, seen, whole
 from service.api.alert_views import AlertOut, AlertPage, alert_out, summary_of
 from service.calls import Call
@@ -46,6 +46,12 @@ class AlertsQuery(Query):
 
 class PeopleQuery(Query):
     state: list[PersonState] = Field(default_factory=list, max_length=len(PersonState))
+    response: list[ResponseText] = Field(
+        default_factory=list,
+        max_length=10,
+        description="The key of the option that was their first answer, by any of their "
+        "deliveries; empty for bare acknowledgements.",
+    )
     q: str = Field("", max_length=100, description="How their name begins, in any spelling.")
     limit: int = Field(100, ge=1, le=500)
     cursor: Annotated[str, Field(pattern=id_pattern("per_"))] | None = Field(
@@ -59,6 +65,7 @@ class WayOut(Out):
     delivery: str
     channel: str
     state: State
+    reason: str | None = Field(description="Why it failed, was never sent, or waits.")
 
 
 class PersonOut(Out):
@@ -68,6 +75,14 @@ class PersonOut(Out):
     locale: str
     state: PersonState
     cause: Cause | None = Field(description="Why there is no delivery for them.")
+    response: str | None = Field(
+        description="The option of their first answer, which is the one that counts; empty for a "
+        "bare acknowledgement, null without any."
+    )
+    reason: str | None = Field(
+        description="Why they were not reached, where they were not: the reason of a delivery "
+        "that failed, else of one that was never sent. Null in every other state."
+    )
     deliveries: list[WayOut]
 
 
@@ -174,6 +189,7 @@ async def list_people(call: Call, *, path: AlertPath, query: PeopleQuery) -> Peo
             db,
             path.alert_id,
             states=query.state,
+            responses=query.response,
             prefix=query.q,
             waiting_shows=standing.waiting_shows,
             after=query.cursor or "",
@@ -192,8 +208,12 @@ def _person(one: Person) -> PersonOut:
         locale=one.locale,
         state=one.state,
         cause=one.cause,
+        response=one.response,
+        reason=one.reason,
         deliveries=[
-            WayOut(delivery=way.delivery_id, channel=way.channel, state=way.state)
+            WayOut(
+                delivery=way.delivery_id, channel=way.channel, state=way.state, reason=way.reason
+            )
             for way in one.ways
         ],
     )

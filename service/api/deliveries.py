@@ -11,7 +11,7 @@ from ledger import deliveries
 from ledger.deliveries import Filter
 from ledger.delivery_story import story
 from ledger.overviews import Overview
-from service.api.alert_bodies import ChannelName, RecipientIdText
+from service.api.alert_bodies import ChannelName, RecipientIdText, ResponseText
 from service.api.alert_paths import AlertPath, seen
 from service.api.delivery_exports import CSV, NDJSON, Format, stream
 from service.api.delivery_views import DeliveryPage, WholeDelivery, delivery_out, whole_delivery
@@ -36,6 +36,12 @@ class Wanted(Query):
     state: list[State] = Field(default_factory=list, max_length=len(State))
     channel: list[ChannelName] = Field(default_factory=list, max_length=20)
     reason: list[ReasonText] = Field(default_factory=list, max_length=20)
+    response: list[ResponseText] = Field(
+        default_factory=list,
+        max_length=10,
+        description="The key of an option that was the first answer; empty for bare "
+        "acknowledgements.",
+    )
     recipient: RecipientIdText | None = None
     q: str = Field(
         "",
@@ -70,6 +76,7 @@ def _filter(call: Call, standing: Overview, wanted: Wanted) -> Filter:
         states=wanted.state,
         channels=wanted.channel,
         reasons=wanted.reason,
+        responses=wanted.response,
         recipient=wanted.recipient,
         prefix=wanted.q,
         by_address=call.extent is Extent.ALL,

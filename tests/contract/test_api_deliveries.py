@@ -241,6 +241,40 @@ async def test_people_are_listed_with_their_state_and_their_ways(
     ]
 
 
+async def test_who_needs_help_is_asked_by_their_answer(
+    client: Client, officer: Headers, ledger: Ledger, running: Running
+) -> None:
+    await becomes(ledger, running.delivery(SITI), work=Work.FAILED, reason="unreachable")
+    await becomes(ledger, running.delivery(SHARED), work=Work.SETTLED, response="2")
+    people = f"/v1/alerts/{running.alert.id}/people"
+
+    _, in_need = await got(client, officer, f"{people}?response=2&response=3")
+    _, safe = await got(client, officer, f"{people}?response=1")
+    _, missed = await got(client, officer, f"{people}?state=not_reached")
+    _, listed = await got(client, officer, at(running, "?response=2"))
+    _, exported = await file(client, officer, at(running, ".csv?response=2"))
+    _, lines = await file(client, officer, at(running, ".ndjson?response=1"))
+    _, read = await got(client, officer, f"/v1/alerts/{running.alert.id}")
+
+    assert [(one["name"], one["response"]) for one in in_need["people"]] == [
+        ("Budi", "2"),
+        ("Dewi", "2"),
+    ]
+    assert safe["people"] == []
+    assert [(one["response"], one["reason"]) for one in missed["people"]] == [(None, "unreachable")]
+    assert [one["address"] for one in listed["deliveries"]] == [SHARED]
+    assert [row["id"] for row in csv.DictReader(io.StringIO(exported))][1:] == ["rows"]
+    assert json.loads(lines) == {"rows": 0}
+    assert read["counts"]["answers"] == {"2": 2}
+
+
+async def test_response_that_no_option_can_have_is_refused(
+    client: Client, officer: Headers, running: Running
+) -> None:
+    for path in (f"/v1/alerts/{running.alert.id}/people", at(running), at(running, ".csv")):
+        assert (await got(client, officer, f"{path}?response=help"))[0] == 422
+
+
 async def test_what_is_not_there_is_not_found(client: Client, officer: Headers) -> None:
     nothing = "0" * 26
 

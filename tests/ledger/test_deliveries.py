@@ -6,6 +6,7 @@ from ledger import alert_people, deliveries, recipients
 from ledger.deliveries import Filter
 from ledger.delivery_story import story
 from ledger.engine import Ledger, read_now
+from ledger.responses import respond
 from tests.fakes.running import Running, becomes, expanded, tried
 
 PEOPLE = {
@@ -130,3 +131,65 @@ async def test_story_tells_attempts_in_order(ledger: Ledger) -> None:
         (1, "deferred", False),
         (2, "accepted", True),
     ]
+
+
+async def test_people_are_found_by_the_first_answer_of_theirs(ledger: Ledger) -> None:
+    running = await expanded(ledger, PEOPLE)
+    said = (("siti@example.org", "2"), ("+62811", "1"), ("siti@example.org", "3"), ("+62812", ""))
+    for later, (address, option) in enumerate(said):
+        async with ledger.write() as db:
+            now = await read_now(db) + later
+            await respond(db, running.delivery(address), option, "page", now)
+
+    async def who(*options: str) -> dict[str, str | None]:
+        async with ledger.read() as db:
+            page = await alert_people.page(
+                db,
+                running.alert.id,
+                responses=options,
+                waiting_shows=State.WAITING,
+                limit=10,
+            )
+        return {one.name: one.response for one in page}
+
+    assert await who() == {"Siti": "2", "Budi": "", "Dewi": "", "Wati": None}
+    assert await who("2") == {"Siti": "2"}
+    assert await who("1", "3") == {}
+    assert await who("", "2") == {"Siti": "2", "Budi": "", "Dewi": ""}
+    # Each delivery has a first answer of its own.
+    assert await found(ledger, running, Filter(responses=["1"])) == {"+62811"}
+    assert await found(ledger, running, Filter(responses=["1", "2"])) == {
+        "+62811",
+        "siti@example.org",
+    }
+    assert await found(ledger, running, Filter(states=[State.SENT], responses=["1"])) == set()
+
+
+async def test_whoever_was_not_reached_has_a_reason(ledger: Ledger) -> None:
+    running = await expanded(ledger, PEOPLE)
+    await becomes(ledger, running.delivery("siti@example.org"), work=Work.SUPPRESSED)
+    await becomes(ledger, running.delivery("+62811"), work=Work.FAILED, reason="unreachable")
+
+    async with ledger.read() as db:
+        page = await alert_people.page(db, running.alert.id, waiting_shows=State.STOPPED, limit=10)
+
+    assert {one.name: one.reason for one in page} == {
+        "Siti": "unreachable",
+        "Budi": "stopped",
+        "Dewi": "stopped",
+        "Wati": None,
+    }
+    assert [way.reason for way in page[0].ways if way.channel == "email"] == ["suppressed"]
+
+
+async def test_reason_of_one_way_is_not_that_of_somebody_reached(ledger: Ledger) -> None:
+    running = await expanded(ledger, PEOPLE)
+    await becomes(ledger, running.delivery("+62811"), work=Work.FAILED, reason="unreachable")
+    await becomes(ledger, running.delivery("siti@example.org"), work=Work.SETTLED, receipt=60)
+
+    async with ledger.read() as db:
+        page = await alert_people.page(
+            db, running.alert.id, states=[PersonState.REACHED], waiting_shows=State.SENT, limit=10
+        )
+
+    assert [(one.name, one.reason) for one in page] == [("Siti", None)]
