@@ -17,7 +17,6 @@ LONG_FILES = MappingProxyType(
         "tests/contract/test_every_channel.py": "one file that a new channel is held to",
         "tests/contract/test_guard.py": "a table of spellings of private addresses",
         "tests/contract/test_webhook.py": "one channel's particulars",
-        "tests/ledger/test_unknowns.py": "finding, asking and deciding, with words of their own",
     }
 )
 LONG_FUNCTIONS = MappingProxyType(
