@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final, cast
@@ -52,9 +52,18 @@ async def _raw(request: web.Request, part: str, model: type[BaseModel]) -> bytes
             return json.dumps(_query(request, model))
         case "headers":
             names = [field.alias or name for name, field in model.model_fields.items()]
-            return json.dumps({n: request.headers[n] for n in names if n in request.headers})
+            return json.dumps(dict(_headers(request, names)))
         case _:
             return await read_json(request)
+
+
+def _headers(request: web.Request, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Read those that are there; of two, somebody on the way may have meant the other."""
+    for name in names:
+        values = request.headers.getall(name, [])
+        if len(values) > 1:
+            raise ProblemError(400, f"There are several {name} headers.", fix="Send one.")
+        yield from ((name, value) for value in values)
 
 
 async def read_json(request: web.Request) -> bytes:

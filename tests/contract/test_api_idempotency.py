@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from multidict import CIMultiDict
 
 from kentongan.access import Act
 from ledger import audit
@@ -88,6 +89,16 @@ async def test_ten_twins_at_once_act_once(house: House, ledger: Ledger, officer:
 
     assert set(seen) == {202}
     assert await deeds(ledger) == 1
+
+
+async def test_two_keys_of_one_request_are_one_too_many(house: House, officer: Headers) -> None:
+    both = [*officer.items(), ("Idempotency-Key", "one"), ("Idempotency-Key", "two")]
+
+    async with (
+        doing(house) as client,
+        client.post("/v1/deeds", headers=CIMultiDict(both), json={"name": "x"}) as answer,
+    ):
+        assert answer.status == 400
 
 
 async def test_other_request_under_a_used_key_is_refused(
