@@ -1,12 +1,8 @@
 """What a transaction promises on both engines, and how an absence of the ledger looks."""
 
 import asyncio
-import os
-import signal
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
