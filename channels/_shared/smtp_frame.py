@@ -28,6 +28,7 @@ class Framed:
     organisation: str
     options: tuple[tuple[str, str], ...] = ()
     banner: str = ""
+    ending: str = ""  # how a drill ends by saying that it was one: after all else
     url: str = ""
     name: str = ""
 
@@ -45,6 +46,7 @@ def framed(wording: Wording, organisation: str, *, url: str = "", name: str = ""
             for option in wording.options
         ),
         banner=_banner(wording.mode, headline, text),
+        ending="" if wording.mode is Mode.ACTUAL else _last_line(text),
         url=url,
         name=one_line(name),
     )
@@ -62,6 +64,8 @@ def text_of(framed: Framed) -> str:
     footer = ["-- ", framed.organisation, words.why]
     if framed.name:
         footer.append(f"{words.addressee} {framed.name}")
+    if framed.ending:
+        footer.append(framed.ending)
     return "\n\n".join([*blocks, "\n".join(footer)]) + "\n"
 
 
@@ -113,7 +117,11 @@ def _banner(mode: Mode, headline: str, text: str) -> str:
     word, colon, _ = headline.partition(": ")
     if not colon:
         return mode.value.upper()
-    return f"{word}. {text.rstrip().rpartition(chr(10))[2]}"
+    return f"{word}. {_last_line(text)}"
+
+
+def _last_line(text: str) -> str:
+    return text.rstrip().rpartition("\n")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

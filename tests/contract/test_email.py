@@ -136,7 +136,7 @@ async def test_flash_is_important_and_an_update_names_what_it_updates() -> None:
     assert "Importance" not in routine
 
 
-async def test_exercise_says_so_above_everything() -> None:
+async def test_exercise_says_so_above_everything_and_at_the_very_end() -> None:
     async with listening(Relay()) as relay, channel_to(relay) as channel:
         drill = wording(
             mode=Mode.EXERCISE,
@@ -145,8 +145,11 @@ async def test_exercise_says_so_above_everything() -> None:
         )
         await channel.send(channel.prepare(drill), envelope(), open_gate)
 
-    html = body(parsed(relay.messages[0]), "html")
+    read = parsed(relay.messages[0])
+    html = body(read, "html")
     assert "LATIHAN. Ini hanya latihan." in html[: html.index("<h1")]
+    assert "Ini hanya latihan." in html[html.index("Pesan ini untuk") :]
+    assert body(read, "plain").rstrip().endswith("Ini hanya latihan.")
 
 
 async def test_nameless_person_without_a_page_gets_no_broken_lines() -> None:
