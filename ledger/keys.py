@@ -151,6 +151,12 @@ async def revoke(db: AsyncConnection, key_id: str, now: int) -> bool:
     return done.rowcount > 0
 
 
+async def is_replaced(db: AsyncConnection, key_id: str) -> bool:
+    """Tell whether another key follows this one: its end is then the overlap's, not its own."""
+    found = await db.execute(select(api_keys.c.id).where(api_keys.c.replaces == key_id).limit(1))
+    return found.first() is not None
+
+
 async def end(db: AsyncConnection, key_id: str, *, now: int, at: int) -> bool:
     """Let a good key live until `at` at most. False: it is not good any more."""
     done = await db.execute(

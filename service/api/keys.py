@@ -168,6 +168,8 @@ async def rotate_key(call: Call, *, path: KeyPath, body: Rotation) -> ShownKey:
     secret, now = keys.new_secret(), to_micros(call.now())
     async with call.ledger.write() as db:
         old = await _existing(db, path)
+        if await keys.is_replaced(db, old.id):
+            raise ProblemError(409, "The key was rotated already.", fix="Rotate its successor.")
         over = now + seconds(body.overlap_seconds)
         end = min(over, old.expires_at) if old.expires_at else over
         if not await keys.end(db, old.id, now=now, at=end):
@@ -182,6 +184,7 @@ async def rotate_key(call: Call, *, path: KeyPath, body: Rotation) -> ShownKey:
             groups=old.groups,
             people_per_alert=old.people_per_alert,
             people_per_hour=old.people_per_hour,
+            expires_at=old.expires_at,
             replaces=old.id,
         )
         await _note(db, call, "key.rotate", made, {"replaces": old.id})

@@ -120,6 +120,24 @@ async def test_rotation_without_overlap_closes_the_old_key_at_once(
     assert await status(client, "/v1/self", bearer(new)) == 200
 
 
+async def test_rotation_carries_the_end_of_a_key_on_and_happens_once(
+    client: Client, admin: Headers
+) -> None:
+    old = await made(client, admin, expires_at="2099-01-01T00:00:00Z")
+
+    async with client.post(
+        f"/v1/keys/{old['id']}/rotate", json={"overlap_seconds": 60}, headers=admin
+    ) as answer:
+        new = await answer.json()
+    async with client.post(
+        f"/v1/keys/{old['id']}/rotate", json={"overlap_seconds": 60}, headers=admin
+    ) as again:
+        refused = await again.json()
+
+    assert new["expires_at"] == old["expires_at"]
+    assert (again.status, refused["fix"]) == (409, "Rotate its successor.")
+
+
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
 async def test_only_an_admin_sees_or_makes_keys(
     client: Client, request: pytest.FixtureRequest, role: Role
