@@ -55,6 +55,8 @@ def child(folder: Path, name: str, kind: str) -> None:
 def main(arguments: list[str]) -> int:
     if arguments[0] == "--child":
         child(Path(arguments[1]), arguments[2], arguments[3])
+    # Whoever runs the tests in the background of a shell hands down an ignored SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     grown = tree(Path(arguments[0]), dict(each.split("=") for each in arguments[1:]))
     with grown.listening():
         try:
