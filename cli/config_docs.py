@@ -1,7 +1,7 @@
 """`kentongan config docs`: every setting, as the Markdown of docs/configuration.md."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import SecretStr
@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 
 from channels import discover
 from cli.errors import Exit
+from kentongan.cap_settings import CapSettings
 from kentongan.settings import Settings
 
 HEAD = """\
@@ -33,19 +34,21 @@ def docs(_arguments: argparse.Namespace, _environ: Mapping[str, str]) -> Exit:
 def markdown() -> str:
     """Return the whole page."""
     channels = sorted(discover().items())
-    sections: list[tuple[str, type[BaseSettings]]] = [("The deployment", Settings)]
-    sections += [(f"Channel: {name}", kind.settings_type) for name, kind in channels]
-    return HEAD + "".join(_section(title, kind) for title, kind in sections)
+    own = [name for name in Settings.model_fields if name not in CapSettings.model_fields]
+    sections = [_section("The deployment", Settings, own), _section("Caps", CapSettings)]
+    sections += [_section(f"Channel: {name}", kind.settings_type) for name, kind in channels]
+    return HEAD + "".join(sections)
 
 
-def _section(title: str, kind: type[BaseSettings]) -> str:
-    rows = "".join(_rows(kind))
+def _section(title: str, kind: type[BaseSettings], names: Iterable[str] = ()) -> str:
+    rows = "".join(_rows(kind, names or kind.model_fields))
     return f"\n## {title}\n\n| variable | default | meaning |\n|---|---|---|\n{rows}"
 
 
-def _rows(kind: type[BaseSettings]) -> Iterator[str]:
+def _rows(kind: type[BaseSettings], names: Iterable[str]) -> Iterator[str]:
     prefix = kind.model_config.get("env_prefix", "")
-    for name, field in kind.model_fields.items():
+    for name in names:
+        field = kind.model_fields[name]
         meaning = (field.description or "").replace("|", "\\|").replace("\n", " ")
         secret = " Secret." if SecretStr.__name__ in str(field.annotation) else ""
         yield f"| `{f'{prefix}{name}'.upper()}` | {_default(field)} | {meaning}{secret} |\n"

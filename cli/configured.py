@@ -6,7 +6,7 @@ from pathlib import Path
 
 from channels import discover
 from cli.errors import CommandError, Exit
-from kentongan.settings import Settings, load, read_files, refuse_strangers
+from kentongan.settings import Settings, SettingsError, load, read_files, refuse_strangers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +30,20 @@ def configured(environ: Mapping[str, str]) -> Configured:
     complete = read_files(environ)
     refuse_strangers([Settings, *(kind.settings_type for kind in discover().values())], complete)
     settings = load(Settings, complete)
+    _refuse_unknown_channels(settings)
     data = settings.data_dir.expanduser().absolute()
     database = settings.database_url or f"sqlite:///{data / 'ledger.db'}"
     filled = settings.model_copy(update={"data_dir": data, "database_url": database})
     return Configured(settings=filled, environ=complete)
+
+
+def _refuse_unknown_channels(settings: Settings) -> None:
+    """A misspelt channel would be bounded by nothing, and nobody would notice before the bill."""
+    for setting, name in settings.caps.strangers(discover().keys()):
+        raise SettingsError(
+            f"KENTONGAN_{setting.upper()} names {name}, which is no channel; "
+            f"there are {', '.join(sorted(discover()))}."
+        )
 
 
 def needed(run: Configured, *fields: str) -> None:

@@ -32,6 +32,7 @@ class Act(StrEnum):
     WRITE_PEOPLE = "people.write"
     MANAGE_KEYS = "key.manage"
     READ_AUDIT = "audit.read"
+    READ_CAPS = "caps.read"
     WHO_AM_I = "self.read"
 
 
@@ -50,6 +51,7 @@ MAY: Mapping[Act, Mapping[Role, Extent]] = MappingProxyType(
         Act.WRITE_PEOPLE: {Role.OFFICER: _ALL, Role.ADMIN: _ALL},
         Act.MANAGE_KEYS: {Role.ADMIN: _ALL},
         Act.READ_AUDIT: {Role.AUDITOR: _ALL, Role.ADMIN: _ALL},
+        Act.READ_CAPS: {Role.OFFICER: _ALL, Role.AUDITOR: _ALL, Role.ADMIN: _ALL},
         Act.WHO_AM_I: dict.fromkeys(Role, _ALL),
     }
 )

@@ -9,6 +9,9 @@ from kentongan.audience import Audience
 from kentongan.clock import Micros
 from kentongan.ids import AlertId, KeyId
 
+#: The built-in text by which an update or a cancel says that the danger is over.
+ALL_CLEAR = "all_clear"
+
 
 class Mode(StrEnum):
     """CAP *status*: fixed when the alert is made, marked by the server on every channel."""

@@ -55,6 +55,12 @@ def _tail() -> str:
     return b32hexencode(value.to_bytes(16, "big"))[:TAIL_LENGTH].decode().lower()
 
 
+def first_id(kind: str, millis: int) -> str:
+    """Return what sorts before every id of `kind` that was made from `millis` (since 1970) on."""
+    head = max(millis, 0).to_bytes(6, "big") + bytes(10)
+    return PREFIXES[kind] + b32hexencode(head)[:TAIL_LENGTH].decode().lower()
+
+
 def new_alert_id() -> AlertId:
     return AlertId(new_id("alert"))
 

@@ -9,6 +9,9 @@ from typing import Annotated, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kentongan.cap_settings import CapSettings
+from kentongan.comma_lists import split
+
 PREFIX = "KENTONGAN_"
 
 #: Read by the test suite alone; declared here so that they are no strangers.
@@ -27,14 +30,7 @@ class SettingsError(Exception):
     """A setting is unknown or bad; the message is the one sentence that an operator needs."""
 
 
-def _split(value: object) -> object:
-    """Read a comma-separated list; blanks around and between are nothing."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-class Settings(BaseSettings):
+class Settings(CapSettings):
     """The settings of the deployment; each channel has its own beside them."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
@@ -76,7 +72,8 @@ class Settings(BaseSettings):
     )
     countries: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
-        description="Countries (ISO 3166) that SMS and calls may go to; empty: all.",
+        description="Countries (ISO 3166) that SMS and calls may go to; empty: all. Numbers "
+        "elsewhere are refused where they are entered; what an extreme alert is given goes out.",
     )
     simulator_url: str = Field(
         "", description="The simulator, for mode `test`; empty: `test` alerts are refused."
@@ -101,7 +98,7 @@ class Settings(BaseSettings):
     @field_validator("secret_key", "hosts", "countries", mode="before")
     @classmethod
     def _read_list(cls, value: object) -> object:
-        return _split(value)
+        return split(value)
 
     @field_validator("secret_key")
     @classmethod

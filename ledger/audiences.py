@@ -102,17 +102,19 @@ async def points_of(db: AsyncConnection, people: Sequence[str]) -> dict[str, lis
 
 def may_have_got() -> ColumnElement[bool]:
     """Return the condition on a delivery that an attempt of it is not certain to be unsent."""
-    return exists().where(
-        attempts.c.delivery_id == deliveries.c.id,
-        or_(
-            attempts.c.outcome.is_(None),
-            attempts.c.outcome == "accepted",
-            and_(
-                attempts.c.outcome == "unknown",
-                or_(
-                    attempts.c.resolution.is_(None),
-                    attempts.c.resolution != Resolution.NOT_BEGUN,
-                ),
+    return exists().where(attempts.c.delivery_id == deliveries.c.id, may_have_left())
+
+
+def may_have_left() -> ColumnElement[bool]:
+    """Return the condition that an attempt is not certain to be unsent."""
+    return or_(
+        attempts.c.outcome.is_(None),
+        attempts.c.outcome == "accepted",
+        and_(
+            attempts.c.outcome == "unknown",
+            or_(
+                attempts.c.resolution.is_(None),
+                attempts.c.resolution != Resolution.NOT_BEGUN,
             ),
         ),
     )

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import ScalarSelect, Select, Subquery, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Control
+from kentongan.caps import HELD_BY_A_CAP
 from kentongan.clock import seconds
 from kentongan.delivery import Work
 from kentongan.keyring import Keyring
@@ -107,20 +108,16 @@ def _delivery_page(alert_id: str, after: str) -> Select[Any]:
         .limit(PAGE)
         .subquery("page")
     )
-    suppressed_at = select(suppressions.c.made_at).where(
-        suppressions.c.channel == page.c.channel,
-        suppressions.c.address == page.c.address,
-        suppressions.c.lifted_at.is_(None),
-    )
     return (
         select(
             page.c.id,
             page.c.work,
             page.c.attempts.label("counted"),
             page.c.due_at,
+            page.c.reason,
             page.c.response,
             exists().where(delivery_people.c.delivery_id == page.c.id).label("peopled"),
-            suppressed_at.scalar_subquery().label("suppressed_at"),
+            _suppressed_at(page).label("suppressed_at"),
             alerts.c.control,
             alerts.c.control_at,
             alerts.c.expires_at,
@@ -141,6 +138,18 @@ def _delivery_page(alert_id: str, after: str) -> Select[Any]:
     )
 
 
+def _suppressed_at(page: Subquery) -> ScalarSelect[Any]:
+    return (
+        select(suppressions.c.made_at)
+        .where(
+            suppressions.c.channel == page.c.channel,
+            suppressions.c.address == page.c.address,
+            suppressions.c.lifted_at.is_(None),
+        )
+        .scalar_subquery()
+    )
+
+
 def _kept(rows: Sequence[Any]) -> Iterator[Kept]:
     for delivery_id, group in groupby(rows, key=lambda row: row.id):
         same = list(group)
@@ -156,6 +165,7 @@ def _kept(rows: Sequence[Any]) -> Iterator[Kept]:
             stopped_at=first.control_at if first.control == Control.STOPPED else None,
             expires_at=first.expires_at,
             suppressed_at=first.suppressed_at,
+            held=first.reason in HELD_BY_A_CAP,
             tried=[_tried(row) for row in same if row.no is not None],
         )
 

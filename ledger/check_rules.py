@@ -95,6 +95,7 @@ class Kept:
     stopped_at: int | None
     expires_at: int
     suppressed_at: int | None
+    held: bool = False  # by a cap, before an attempt was made
     tried: Sequence[Tried] = ()
 
 
@@ -149,6 +150,8 @@ def _fits(kept: Kept, latest: Tried | None) -> bool:
     """Tell whether its latest attempt can have left the delivery where it stands."""
     if kept.work is Work.SETTLED:
         return kept.response or any(_handed_over(tried) for tried in kept.tried)
+    if kept.held and kept.work is Work.RETRY_WAIT:
+        return latest is None or latest.outcome is not None
     if latest is None:
         return kept.work in {Work.PENDING, *_ENDED}
     return (latest.outcome, latest.resolution) in _LEAVES[kept.work] or (

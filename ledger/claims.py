@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from kentongan.alert import Control
+from kentongan.caps import Terms
 from kentongan.clock import SECOND, seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
+from ledger import caps
 from ledger.dialect import db_now, is_postgresql, lock_alert
 from ledger.engine import read_now
 from ledger.schema import alerts, attempts, deliveries
@@ -38,10 +40,14 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What one claim opened, and the alert's life in seconds, counted from before the claim."""
+    """What one claim opened, and the alert's life in seconds, counted from before the claim.
+
+    `held` are the deliveries that it would have opened, had a cap not held them back.
+    """
 
     claimed: list[Claimed]
     remaining: float
+    held: int = 0
 
 
 def may_run(alert_id: Any, now: Any) -> ColumnElement[bool]:
@@ -62,12 +68,15 @@ async def claim(
     worker: str,
     limit: int,
     after: str = "",
+    terms: Terms | None = None,
 ) -> Window:
     """Open at most `limit` attempts: due retries first, then what was never tried, by id.
 
     The alert's shared lock is a statement of its own: the next one then sees a stop that committed
-    while it waited. `after` skips the ids that this turn has claimed before.
+    while it waited. `after` skips the ids that this turn has claimed before; `terms` are the caps
+    that hold for it.
     """
+    await caps.take_turns(db, terms)
     await lock_alert(db, alert_id, exclusive=False)
     now = await read_now(db)
     due = and_(RETRY_WAITS, deliveries.c.due_at <= now)
@@ -77,6 +86,11 @@ async def claim(
         rows += await _open(
             db, alert_id, channel, fresh, order=deliveries.c.id, limit=limit - len(rows), now=now
         )
+    expires = await db.scalar(select(alerts.c.expires_at).where(alerts.c.id == alert_id)) or 0
+    found = len(rows)
+    if terms is not None:
+        last = expires - seconds(LEAST_LIFE)
+        rows = await caps.admit(db, terms, rows, worker=worker, now=now, last=last)
     if rows:
         await db.execute(
             insert(attempts),
@@ -93,9 +107,10 @@ async def claim(
                 for row in rows
             ],
         )
-    expires = await db.scalar(select(alerts.c.expires_at).where(alerts.c.id == alert_id))
     return Window(
-        claimed=[_claimed(row) for row in rows], remaining=((expires or 0) - now) / SECOND
+        claimed=[_claimed(row) for row in rows],
+        remaining=(expires - now) / SECOND,
+        held=found - len(rows),
     )
 
 

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import ledger.schema_people  # noqa: F401 - its tables join the metadata
+import ledger.schema_caps
+import ledger.schema_people  # noqa: F401 - their tables join the metadata
 from ledger.schema import metadata
 
 connection = context.config.attributes["connection"]

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kentongan.alert import Alert, AlertType
+from kentongan.alert import ALL_CLEAR, Alert, AlertType
 from kentongan.ids import AlertId
 from ledger import alerts
 from ledger.engine import Db
 from service.accepting.faults import Faults
 from service.api.alert_bodies import NewAlert
 from service.calls import Call
-
-ALL_CLEAR = "all_clear"
 
 
 def is_correction(body: NewAlert) -> bool:
