@@ -8,7 +8,6 @@ then broke under them.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from math import inf
 from types import MappingProxyType
 
 #: All shares of a channel together.
@@ -53,7 +52,7 @@ def at_rest(wanted: Mapping[str, int]) -> Shares:
 def moved(shares: Shares, resting: Shares, seen: Mapping[str, Seen], *, quiet: float) -> Shares:
     """Return the shares after one look; the same where nothing moves.
 
-    `quiet` are the seconds since they last moved (`inf`: never). Nobody is relieved where nobody
+    `quiet` are the seconds since they last moved (infinite: never). Nobody is relieved where nobody
     does better: traffic that goes in circles helps nobody.
     """
     if set(shares) != set(resting) or sum(shares.values()) != WHOLE:
@@ -103,22 +102,3 @@ def _split(amount: int, by: Mapping[str, int]) -> dict[str, int]:
     for name in by_remainder[:left]:
         parts[name] += 1
     return parts
-
-
-__all__ = [
-    "AFTER_ERRORS",
-    "AFTER_QUIET",
-    "AFTER_SLOWNESS",
-    "ERROR_WINDOW",
-    "MOST_ERRORS",
-    "MOST_SLOW",
-    "SLOW_AFTER",
-    "SLOW_WINDOW",
-    "STEP",
-    "WHOLE",
-    "Seen",
-    "Shares",
-    "at_rest",
-    "inf",
-    "moved",
-]
