@@ -30,8 +30,7 @@ def read_amount(written: str) -> int:
 
 def written(amount: int) -> str:
     """Return an amount as people write it: two digits behind the point, more where it has them."""
-    exact = f"{Decimal(amount) / ONE:f}"
-    whole, _, rest = exact.partition(".")
+    whole, _, rest = f"{(Decimal(amount) / ONE).normalize():f}".partition(".")
     return f"{whole}.{rest.ljust(2, '0')}"
 
 
@@ -76,6 +75,15 @@ class Prices:
         return frozenset(self.by_channel) | frozenset(self.by_prefix)
 
     @cached_property
+    def cheapest(self) -> int:
+        """What the cheapest unit costs that costs anything; 0 where nothing does."""
+        prices = [
+            *self.by_channel.values(),
+            *(p for t in self.by_prefix.values() for p in t.values()),
+        ]
+        return min((price for price in prices if price), default=0)
+
+    @cached_property
     def _lengths(self) -> Mapping[str, tuple[int, ...]]:
         return {
             channel: tuple(sorted({len(prefix) for prefix in prices}, reverse=True))
@@ -115,3 +123,40 @@ def ends_at(period: Period, day: date, zone: tzinfo) -> int:
     else:
         after = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
     return to_micros(datetime.combine(after, time.min, zone).astimezone(UTC))
+
+
+#: From this share of a cap on, people are warned.
+NEARLY = 0.8
+
+
+class Level(StrEnum):
+    """How far the money of a period is gone."""
+
+    FINE = "fine"
+    NEARLY = "nearly"
+    REACHED = "reached"  # not even the cheapest message can be paid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What was spent of a period's cap, in millionths; `most` is None where it has none."""
+
+    period: Period
+    spent: int
+    most: int | None
+    ends_at: int
+
+    @property
+    def left(self) -> int | None:
+        """What is left, below 0 where extreme alerts went beyond it."""
+        return None if self.most is None else self.most - self.spent
+
+    @property
+    def share(self) -> float | None:
+        return None if self.most is None else self.spent / self.most
+
+    def level(self, prices: Prices) -> Level:
+        """Tell how far it is gone."""
+        if self.share is None or self.left is None or self.share < NEARLY:
+            return Level.FINE
+        return Level.REACHED if self.left < max(prices.cheapest, 1) else Level.NEARLY

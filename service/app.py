@@ -32,6 +32,7 @@ API_MODULES = (
     "service.api.imports",
     "service.api.groups",
     "service.api.suppressions",
+    "service.api.caps",
     "service.api.keys",
     "service.health",
 )

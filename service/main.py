@@ -79,7 +79,7 @@ async def _furnish(settings: Settings, environ: Mapping[str, str], stack: AsyncE
         practising=practising,
         keyring=keyring,
         gate=Gatekeeper(ledger),
-        lookout=Lookout(ledger, bell.is_away),
+        lookout=Lookout(ledger, bell.is_away, settings.caps),
         metrics=Metrics(),
         now=_clock(settings.clock_offset),
     )

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger import gauges
+from kentongan.caps import Caps
+from kentongan.spending import Level, Standing
+from ledger import cap_usage, gauges
 from ledger.engine import Ledger, LedgerAwayError
 
 #: Seconds for which one look is good: probes may come from many places.
@@ -25,8 +27,14 @@ class Readiness:
 class Lookout:
     """Shares one look among all who ask within a second."""
 
-    def __init__(self, ledger: Ledger, queue_is_away: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        queue_is_away: Callable[[], Awaitable[bool]],
+        caps: Caps | None = None,
+    ) -> None:
         self._ledger, self._queue_is_away = ledger, queue_is_away
+        self._caps = caps or Caps()
         self._lock = asyncio.Lock()
         self._last = Readiness(ready=False, degraded=())
         self._good_until = 0.0
@@ -47,9 +55,11 @@ class Lookout:
                 async with self._ledger.read() as db:
                     stopped = await gauges.stopped_channels(db)
                     workers = await gauges.living_workers(db)
+                    money = await cap_usage.standings(db, self._caps) if self._caps.most else ()
         except (LedgerAwayError, TimeoutError):
             return Readiness(ready=False, degraded=("The ledger cannot commit.",))
         degraded = [f"Channel {channel} is stopped by faults." for channel in sorted(stopped)]
+        degraded += spend_sentences(money, self._caps)
         if not workers:
             degraded.append("No worker is alive; accepted alerts wait.")
         if await self._is_queue_away():
@@ -62,3 +72,15 @@ class Lookout:
                 return await self._queue_is_away()
         except TimeoutError:
             return True
+
+
+def spend_sentences(money: Sequence[Standing], caps: Caps) -> Iterator[str]:
+    """Say which spend caps are reached, or nearly."""
+    for one in money:
+        match one.level(caps.prices):
+            case Level.REACHED:
+                yield f"The spend cap of this {one.period} is reached; all but extreme waits."
+            case Level.NEARLY:
+                yield f"{one.share:.0%} of this {one.period}'s spend cap is spent."
+            case Level.FINE:
+                pass

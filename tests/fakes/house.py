@@ -66,7 +66,7 @@ def made_house(
         practising=practising or {},
         keyring=KEYRING,
         gate=Gatekeeper(ledger),
-        lookout=Lookout(ledger, queue.is_away),
+        lookout=Lookout(ledger, queue.is_away, settings.caps),
         metrics=Metrics(),
         now=lambda: datetime.now(UTC),
     )
