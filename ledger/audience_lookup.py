@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kentongan.audience import Audience
 from kentongan.ids import GroupId
 from ledger.audiences import audience_recipients, people_of
-from ledger.schema import alert_people
-from ledger.schema_people import groups, recipients
+from ledger.schema import alert_people, alert_progress
+from ledger.schema_people import group_members, groups, recipients
 
 #: Whoever accepts an alert counts its people no further than this: an answer must not wait longer.
 MOST_COUNTED = 10_000
@@ -45,6 +45,19 @@ async def count_people(db: AsyncConnection, audience: Audience, most: int) -> in
         some = query.limit(most + 1 - total).subquery()
         total += (await db.execute(select(func.count()).select_from(some))).scalar_one()
     return None if total > most else total
+
+
+async def rough_size(db: AsyncConnection, audience: Audience) -> int:
+    """Return about how many people an audience is: who is in two of its parts counts twice."""
+    members = select(func.count()).where(group_members.c.group_id.in_(audience.groups))
+    size = len(audience.points) + len(audience.recipients)
+    size += (await db.execute(members)).scalar_one() if audience.groups else 0
+    if audience.of is not None:
+        earlier = select(alert_progress.c.people).where(
+            alert_progress.c.alert_id == audience.of.alert
+        )
+        size += (await db.execute(earlier)).scalar_one_or_none() or 0
+    return size
 
 
 def group_ids(found: Collection[tuple[str, str]]) -> tuple[GroupId, ...]:

@@ -10,11 +10,12 @@ from kentongan.alert import Alert
 from kentongan.delivery import Cause, Work
 from kentongan.expansion import Expanded, Member, Point, Stage, expand, next_stage
 from kentongan.ids import DeliveryId
-from ledger.audience_lookup import MOST_COUNTED
+from ledger.audience_lookup import MOST_COUNTED, rough_size
 from ledger.audiences import members
 from ledger.corrections import never_told
 from ledger.engine import Db
 from ledger.expansion import barred
+from service.accepting.budget import Budget, CostOut, Warned
 from service.accepting.draft import Draft
 from service.calls import Call
 from service.web.bodies import Out
@@ -39,14 +40,6 @@ class ShownText(Out):
     notes: list[str]
 
 
-class Warned(Out):
-    """Something to look at again; it keeps nothing from being sent."""
-
-    code: str
-    locale: str | None
-    warning: str
-
-
 class DryRun(Out):
     """What would happen. Counts are null above 10,000 people; `note` then says so."""
 
@@ -61,13 +54,15 @@ class DryRun(Out):
     never_told: int | None = Field(
         description="For a correction: people who would get neither the original nor this."
     )
+    cost: CostOut | None = Field(description="Null where there are no prices, and for a test.")
     note: str | None
 
 
 @dataclass
 class _Reach:
-    """Who would be reached, counted page by page."""
+    """Who would be reached, counted page by page, and what that costs."""
 
+    budget: Budget
     people: int = 0
     suppressed: int = 0
     deliveries: Counter[str] = field(default_factory=Counter)
@@ -91,18 +86,24 @@ async def rehearse(call: Call, draft: Draft) -> DryRun:
     units = {(text.channel, text.locale): text.units for text in texts}
     async with call.ledger.read() as db:
         reach = await _reach(call, db, draft.alert, units)
+        whole = reach.people <= MOST_COUNTED
+        share = 1.0
+        if not whole:
+            share = min(1.0, reach.people / max(1, await rough_size(db, draft.alert.audience)))
+        met = await reach.budget.warnings(db, share)
         untold = await never_told(db, draft.original) if draft.original else None
     return DryRun(
-        people=reach.people if reach else None,
-        deliveries=dict(reach.deliveries) if reach else None,
-        units=dict(reach.units) if reach else None,
-        unreachable=dict(reach.causes) if reach else None,
-        suppressed=reach.suppressed if reach else None,
+        people=reach.people if whole else None,
+        deliveries=dict(reach.deliveries) if whole else None,
+        units=dict(reach.units) if whole else None,
+        unreachable=dict(reach.causes) if whole else None,
+        suppressed=reach.suppressed if whole else None,
         segments={text.locale: text.units for text in texts if text.channel == SMS},
         texts=texts,
-        warnings=_warnings(call, draft),
+        warnings=[*_warnings(call, draft), *met],
         never_told=untold,
-        note=None if reach else f"More than {MOST_COUNTED:,} people: they are counted as it runs.",
+        cost=reach.budget.cost(share),
+        note=None if whole else f"More than {MOST_COUNTED:,} people: they are counted as it runs.",
     )
 
 
@@ -125,11 +126,9 @@ def _texts(draft: Draft) -> list[ShownText]:
     return found
 
 
-async def _reach(
-    call: Call, db: Db, alert: Alert, units: Mapping[tuple[str, str], int]
-) -> _Reach | None:
-    """Expand in memory as the workers would; None as soon as it is too many people."""
-    reach = _Reach()
+async def _reach(call: Call, db: Db, alert: Alert, units: Mapping[tuple[str, str], int]) -> _Reach:
+    """Expand in memory as the workers would, until it is too many people."""
+    reach = _Reach(Budget(call.house.settings.caps, alert))
     known: dict[Point, DeliveryId] = {}
     async for page in _pages(db, alert):
         points = sorted({point for member in page for point in member.points})
@@ -143,8 +142,9 @@ async def _reach(
         )
         known |= {(new.channel, new.address): new.id for new in added.deliveries}
         reach.add(added)
+        await reach.budget.add(db, added.deliveries)
         if reach.people > MOST_COUNTED:
-            return None
+            break
     return reach
 
 
