@@ -4,8 +4,9 @@ import logging
 from time import monotonic
 
 from kentongan.channel import CannotAskError
-from ledger import audit, health, housekeeping, idempotency, imports, leases
+from ledger import audit, cap_usage, health, housekeeping, idempotency, imports, leases
 from workers.runtime import Runtime
+from workers.spend_watch import SpendWatch
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ class Leading:
         self._run = run
         self._said_at = -HEAD_EVERY
         self._cleaned_at = -CLEAN_EVERY
+        self._spending = SpendWatch(run.caps)
 
     async def once(self) -> None:
         """Do what is due if the lease is ours."""
@@ -37,6 +39,7 @@ class Leading:
         if monotonic() - self._cleaned_at > CLEAN_EVERY:
             self._cleaned_at = monotonic()
             run.go_on(self._clean())
+            await self._watch_spending()
 
     async def _chain(self) -> None:
         """Link the audit, and say its head where the database cannot change it: in the log."""
@@ -51,6 +54,12 @@ class Leading:
         async with self._run.ledger.bulk() as db:
             await idempotency.forget(db)
             await housekeeping.forget_workers(db)
+
+    async def _watch_spending(self) -> None:
+        caps = self._run.caps
+        if caps.most:
+            async with self._run.ledger.read() as db:
+                self._spending.look(await cap_usage.standings(db, caps))
 
 
 async def probe(run: Runtime) -> None:

@@ -145,6 +145,7 @@ async def _furnish(
         paces=Paces(queue.redis),
         local_pace=LocalPace(),
         slots={lane: Slots(settings.send_slots) for lane in Lane},
+        caps=settings.caps,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from channels import AnyChannel
 from kentongan.alert import Alert, Lane, Mode
+from kentongan.caps import Caps
 from kentongan.deployment import Deployment
 from kentongan.settings import Settings
 from ledger import alerts
@@ -69,6 +70,7 @@ class Runtime:
     paces: Paces
     local_pace: LocalPace
     slots: Mapping[Lane, Slots]
+    caps: Caps = field(default_factory=Caps)
     metrics: Metrics = field(default_factory=Metrics)
     showings: OrderedDict[str, Showing] = field(default_factory=OrderedDict)
     #: Tasks that nobody awaits; kept, since the loop itself holds them only weakly. `flights` are
