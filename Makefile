@@ -1,4 +1,5 @@
-# Two commands: `make up` runs Kentongan with simulated carriers, `make test` runs every test.
+# `make up` runs Kentongan with simulated carriers, `make test` runs every test, `make bench` measures
+# how fast it is (ONLY=row FULL=1 ENGINE=sqlite).
 # They need git, make and Python 3.11 or newer with venv; all else is installed into .venv.
 PY ?= python3
 VENV := .venv
@@ -9,13 +10,16 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 # Two test processes: the journeys start process trees of their own.
 JOBS ?= 2
 
-.PHONY: up test check format docs lock clean
+.PHONY: up test check bench format docs lock clean
 
 up: $(RUN_STAMP)
 	@exec $(BIN)/kentongan up
 
 test: $(TEST_STAMP)
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+
+bench: $(TEST_STAMP)
+	@$(BIN)/python -m bench
 
 check: $(TEST_STAMP)
 	$(BIN)/ruff format --check .

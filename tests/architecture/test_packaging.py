@@ -29,14 +29,14 @@ def test_wheel_contracts_and_types_know_every_package() -> None:
     tool = PROJECT["tool"]
 
     assert set(tool["hatch"]["build"]["targets"]["wheel"]["packages"]) == set(PACKAGES)
-    assert set(tool["importlinter"]["root_packages"]) == set(PACKAGES)
-    assert set(tool["mypy"]["packages"]) == {*PACKAGES, "tests"}
+    assert set(tool["importlinter"]["root_packages"]) == {*PACKAGES, "bench"}
+    assert set(tool["mypy"]["packages"]) == {*PACKAGES, "tests", "bench"}
 
 
 def test_every_folder_with_python_is_known() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
-    assert folders == {*PACKAGES, "tests"}
+    assert folders == {*PACKAGES, "tests", "bench"}
 
 
 def test_package_cannot_be_uploaded_by_mistake() -> None:

@@ -1,0 +1,82 @@
+"""Runs the bench: `ONLY=webhook FULL=1 ENGINE=sqlite python -m bench`."""
+
+import asyncio
+import importlib
+import os
+import pkgutil
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from bench import rows
+from bench.report import table, write
+from bench.row import Bench, Engine, Experiment, Result, Row, result
+from bench.server import Server
+
+_OUT = Path("build/bench.json")
+_SEED = 20_260_203
+
+
+def main() -> int:
+    """Measure what the environment asks for; exit 1 where a floor was missed."""
+    only, full = os.environ.get("ONLY", ""), os.environ.get("FULL", "") not in {"", "0"}
+    wanted = [Engine(name) for name in os.environ.get("ENGINE", "").split()] or list(Engine)
+    chosen = [each for each in experiments() if _is_asked_for(each, only, full=full)]
+    if not chosen:
+        print(f"There is no row {only}.", file=sys.stderr)
+        return 2
+    results = asyncio.run(_measured(chosen, wanted, full=full))
+    write(results, _OUT, anew=not only and len(wanted) == len(Engine))
+    print(f"\n{table(results)}\n\nWritten to {_OUT}.")
+    return 0 if all(each.holds for each in results) else 1
+
+
+def experiments() -> Iterator[Experiment]:
+    """Yield what the files of `bench/rows` measure, in the order of their names."""
+    for found in sorted(pkgutil.iter_modules(rows.__path__), key=lambda found: found.name):
+        module = importlib.import_module(f"bench.rows.{found.name}")
+        if hasattr(module, "EXPERIMENT"):
+            yield module.EXPERIMENT
+        yield from getattr(module, "EXPERIMENTS", ())
+
+
+def _is_asked_for(experiment: Experiment, only: str, *, full: bool) -> bool:
+    return any(row.name.startswith(only) and (full or not row.only_full) for row in experiment.rows)
+
+
+async def _measured(chosen: list[Experiment], wanted: list[Engine], *, full: bool) -> list[Result]:
+    server = Server()
+    folder = Path(tempfile.mkdtemp(prefix="kentongan-bench-"))
+    results: list[Result] = []
+    try:
+        for experiment in chosen:
+            for engine in experiment.engines():
+                if engine in wanted:
+                    bench = Bench(
+                        engine=engine, full=full, folder=folder, server=server, seed=_SEED
+                    )
+                    results += await _one(experiment, bench)
+    finally:
+        server.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    return results
+
+
+async def _one(experiment: Experiment, bench: Bench) -> list[Result]:
+    began = time.monotonic()
+    samples = await experiment.measure(bench)
+    rows_of: Mapping[str, Row] = {row.name: row for row in experiment.rows}
+    results = [
+        result(rows_of[name], bench.engine, taken)
+        for name, taken in samples.items()
+        if bench.engine in rows_of[name].limits
+    ]
+    print(f"{table(results)}\n({time.monotonic() - began:.0f} s)\n", flush=True)
+    return results
+
+
+if __name__ == "__main__":
+    sys.exit(main())

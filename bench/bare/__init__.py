@@ -1,0 +1,1 @@
+"""The bare loops: what the libraries alone can do, with nothing promised."""

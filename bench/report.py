@@ -1,0 +1,67 @@
+"""The table that people read, and the file that machines read."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.row import Result
+
+_HEADS = ("what", "engine", "ratio", "floor", "aim", "", "ours", "theirs", "unit", "n", "beside")
+
+
+def table(results: Sequence[Result]) -> str:
+    """Return the results as aligned columns."""
+    lines = [_HEADS, *(_cells(result) for result in results)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(_HEADS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def write(results: Iterable[Result], path: Path, *, anew: bool) -> None:
+    """Write results; unless `anew`, other rows that the file has are kept."""
+    kept = {} if anew else {(each["name"], each["engine"]): each for each in _read(path)}
+    kept |= {(each.row.name, str(each.engine)): as_record(each) for each in results}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([*kept.values()], indent=1) + "\n", encoding="utf-8")
+
+
+def as_record(result: Result) -> dict[str, str | float]:
+    return {
+        "name": result.row.name,
+        "engine": str(result.engine),
+        "ratio": round(result.ratio, 4),
+        "floor": result.limits.floor,
+        "aim": result.limits.aim,
+        "better": str(result.row.better),
+        "ours": round(result.ours, 6),
+        "theirs": round(result.theirs, 6),
+        "unit": result.row.unit,
+    }
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    verdict = "aim" if result.excels else "floor" if result.holds else "BELOW"
+    beside = ", ".join(f"{name} {value:.3g}" for name, value in result.beside.items())
+    return (
+        result.row.name,
+        str(result.engine),
+        f"{result.ratio:.3f}",
+        f"{result.limits.floor:g}",
+        f"{result.limits.aim:g}",
+        verdict,
+        f"{result.ours:,.4g}",
+        f"{result.theirs:,.4g}",
+        result.row.unit,
+        str(result.samples),
+        beside,
+    )
+
+
+def _read(path: Path) -> list[dict[str, str | float]]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return []
+    return found if isinstance(found, list) else []

@@ -1,0 +1,48 @@
+"""How a sending row is measured: our alert and the bare loop, in turn, after a warm-up of each."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.people import Crowd
+from bench.row import Bench, Sample
+from bench.world import standing
+
+ALTERNATIONS = 5
+WARM = 500
+
+#: One run of a bare loop: what `bench.bare.hurry` prints.
+Bare = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """Ours against theirs. `crowd` makes a group of so many people."""
+
+    channel: str
+    people: int
+    environ: Mapping[str, str]
+    crowd: Callable[[str, int], Crowd]
+    alternations: int = ALTERNATIONS
+
+
+async def contest(bench: Bench, ours: Contest, *theirs: Bare) -> list[list[Sample]]:
+    """Return the samples against each bare loop, as sends per CPU-second."""
+    samples: list[list[Sample]] = [[] for _ in theirs]
+    async with standing(bench, environ=ours.environ) as world:
+        await world.gather(ours.crowd("warm", WARM))
+        await world.send("warm", ours.channel, WARM)
+        for turn in range(ours.alternations):
+            group = f"g{turn}"  # people who have heard nothing yet, lest a cap holds us up
+            await world.gather(ours.crowd(group, ours.people))
+            async with world.measured() as took:
+                await world.send(group, ours.channel, ours.people)
+            for bare, kept in zip(theirs, samples, strict=True):
+                said = await bare()
+                sample = Sample(
+                    ours=ours.people / took.ours,
+                    theirs=said["sent"] / said["cpu"],
+                    beside={**took.beside(), "bare wall s": said["wall"]},
+                )
+                kept.append(sample)
+    return samples
