@@ -29,6 +29,7 @@ from kentongan.channel import (
     Limits,
     Pace,
     Repeat,
+    Sender,
 )
 from kentongan.deployment import Deployment, SimulatorAt
 from kentongan.ids import AttemptRef
@@ -102,6 +103,12 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @override
     def pace(self) -> Pace:
         return Pace(units_per_second=self.settings.units_per_second, burst=self.settings.burst)
+
+    @property
+    @override
+    def senders(self) -> Sequence[Sender]:
+        a_day = self.settings.units_per_day or None
+        return (Sender(name=self.sender, pace=self.pace, a_day=a_day),)
 
     @property
     @override

@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from typing_extensions import override
 
 from channels._shared import phones, twilio_status
+from channels._shared.sender_list import SYNTAX, names_of
 from channels._shared.twilio_channel import TwilioChannel, attempt_of
 from channels._shared.twilio_settings import E164, TwilioSettings
 from channels._shared.twilio_status import Said
@@ -36,13 +37,16 @@ class SmsSettings(TwilioSettings):
 
     sender: str = Field(
         description="A number of yours (`+…`), a messaging service (`MG…`), a short code, or a "
-        "name of at most 11 characters, to which nobody can reply.",
+        f"name of at most 11 characters, to which nobody can reply. {SYNTAX}",
         examples=["+15005550006"],
     )
     units_per_second: float = Field(
-        10.0, gt=0, description="Segments a second that the sender may send."
+        10.0, gt=0, description="Segments a second that each sender may send."
     )
     burst: int = Field(10, ge=1, description="Segments that may go at once after a rest.")
+    units_per_day: int = Field(
+        0, ge=0, description="Segments a day (UTC) that each sender may send; 0: no limit."
+    )
     risk_check: Literal["enable", "disable"] = Field(
         "enable",
         description="Twilio's protection against SMS pumping; `disable` where it must not hold "
@@ -52,9 +56,12 @@ class SmsSettings(TwilioSettings):
     @field_validator("sender")
     @classmethod
     def _known_sender(cls, value: str) -> str:
-        if any(known.fullmatch(value) for known in (E164, _SERVICE, _NAME, _SHORT_CODE)):
-            return value
-        raise ValueError("give a number (+…), a messaging service (MG…), a short code or a name")
+        for name in names_of(value):
+            if not any(known.fullmatch(name) for known in (E164, _SERVICE, _NAME, _SHORT_CODE)):
+                raise ValueError(
+                    "give a number (+…), a messaging service (MG…), a short code or a name"
+                )
+        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +102,11 @@ class Sms(TwilioChannel[SmsSettings, Text]):
     @override
     def pace(self) -> Pace:
         return Pace(units_per_second=self.settings.units_per_second, burst=self.settings.burst)
+
+    @property
+    @override
+    def a_day(self) -> int:
+        return self.settings.units_per_day
 
     @property
     @override
@@ -145,13 +157,12 @@ class Sms(TwilioChannel[SmsSettings, Text]):
                 status_callback=self.url_of("status", envelope),
                 validity_period=int(min(envelope.remaining, LONGEST_VALIDITY)),
                 smart_encoded=False,  # our count of segments must be theirs
-                **self._who_and_how(),
+                **self._who_and_how(envelope.sender or self.sender),
             )
 
         return await self.hand_over(create, [prepared.body], gate)
 
-    def _who_and_how(self) -> dict[str, str]:
-        sender = self.settings.sender
+    def _who_and_how(self, sender: str) -> dict[str, str]:
         chosen = {"messaging_service_sid" if _SERVICE.fullmatch(sender) else "from_": sender}
         if self.settings.risk_check == "disable":
             chosen["risk_check"] = "disable"
@@ -181,13 +192,13 @@ class Sms(TwilioChannel[SmsSettings, Text]):
 
     @override
     def is_ours(self, record: Any, asked: Asked) -> bool:
-        """Ask for our sender and our text.
+        """Ask for one of our senders and our text.
 
         A trial account's texts have a sentence before ours; where Twilio keeps no texts
         (ContentRetention), sender and time must do.
         """
         body = (record.body or "").strip()
-        ours = self.settings.sender in {record.from_, record.messaging_service_sid}
+        ours = not self.sender_names.isdisjoint({record.from_, record.messaging_service_sid})
         return ours and (not body or body.endswith(asked.text.strip()))
 
 

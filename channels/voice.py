@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from typing_extensions import override
 
 from channels._shared import twilio_status
+from channels._shared.sender_list import SYNTAX, names_of
 from channels._shared.twilio_channel import TwilioChannel, attempt_of
 from channels._shared.twilio_settings import E164, TwilioSettings
 from channels._shared.twilio_status import Said
@@ -40,14 +41,16 @@ class VoiceSettings(TwilioSettings):
     model_config = SettingsConfigDict(env_prefix="KENTONGAN_VOICE_", extra="ignore")
 
     sender: str = Field(
-        pattern=f"^{E164.pattern}$",
-        description="The number that calls, `+…`, yours or verified.",
+        description=f"The number that calls, `+…`, yours or verified. {SYNTAX}",
         examples=["+15005550006"],
     )
     calls_per_second: float = Field(
-        1.0, gt=0, description="What the account allows; Twilio begins with one."
+        1.0, gt=0, description="What the account allows each sender; Twilio begins with one."
     )
     burst: int = Field(1, ge=1, description="Calls that may start at once after a rest.")
+    calls_per_day: int = Field(
+        0, ge=0, description="Calls a day (UTC) that each sender may make; 0: no limit."
+    )
     ring_seconds: int = Field(30, ge=5, le=600, description="How long it rings.")
     machine_detection: Literal["Enable", "DetectMessageEnd", "off"] = Field(
         "Enable",
@@ -59,6 +62,13 @@ class VoiceSettings(TwilioSettings):
         description="Twilio's voice for each language, comma-separated; the first of a language "
         "serves all its countries.",
     )
+
+    @field_validator("sender")
+    @classmethod
+    def _numbers(cls, value: str) -> str:
+        if not all(E164.fullmatch(name) for name in names_of(value)):
+            raise ValueError("give a number (+…)")
+        return value
 
     @field_validator("voices", mode="before")
     @classmethod
@@ -113,6 +123,11 @@ class Voice(TwilioChannel[VoiceSettings, Speech]):
 
     @property
     @override
+    def a_day(self) -> int:
+        return self.settings.calls_per_day
+
+    @property
+    @override
     def receipt_horizon(self) -> timedelta:
         # A call waits in Twilio's queue only behind calls that went out faster than our pace.
         return timedelta(hours=2)
@@ -146,7 +161,7 @@ class Voice(TwilioChannel[VoiceSettings, Speech]):
         async def create() -> Any:
             return await self.records.create_async(
                 to=envelope.address,
-                from_=self.settings.sender,
+                from_=envelope.sender or self.sender,
                 twiml=twiml,
                 timeout=self.settings.ring_seconds,
                 status_callback=self.url_of("status", envelope),
@@ -204,7 +219,7 @@ class Voice(TwilioChannel[VoiceSettings, Speech]):
 
     @override
     def is_ours(self, record: Any, asked: Asked) -> bool:
-        return bool(getattr(record, "_from", None) == self.settings.sender)  # the SDK names it so
+        return getattr(record, "_from", None) in self.sender_names  # the SDK names it so
 
 
 CHANNEL = Voice

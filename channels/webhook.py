@@ -97,7 +97,7 @@ class Webhook(Channel[WebhookSettings, Compiled]):
     # Short at first, then as Svix does; an alert's expiry ends it.
     retry: ClassVar[RetrySchedule] = RetrySchedule(waits=(5, 15, 60, 300, 1800, 7200, 18000))
     repeat: ClassVar[Repeat] = Repeat.ALWAYS
-
+    has_one_provider: ClassVar[bool] = False  # each receiver answers for itself
     #: Who looks names up; None for the system.
     resolver: AbstractResolver | None = None
 

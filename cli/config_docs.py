@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from channels import discover
+from channels import AnyChannel, discover, setting_of_providers
 from cli.errors import Exit
 from kentongan.cap_settings import CapSettings
 from kentongan.settings import Settings
@@ -36,8 +36,16 @@ def markdown() -> str:
     channels = sorted(discover().items())
     own = [name for name in Settings.model_fields if name not in CapSettings.model_fields]
     sections = [_section("The deployment", Settings, own), _section("Caps", CapSettings)]
-    sections += [_section(f"Channel: {name}", kind.settings_type) for name, kind in channels]
+    sections += [_of_channel(kind) for _, kind in channels]
     return HEAD + "".join(sections)
+
+
+def _of_channel(kind: type[AnyChannel]) -> str:
+    section = _section(f"Channel: {kind.name}", kind.settings_type)
+    if (setting := setting_of_providers(kind)) is None:
+        return section
+    name, meaning = setting
+    return f"{section}| `{name}` |  | {meaning} |\n"
 
 
 def _section(title: str, kind: type[BaseSettings], names: Iterable[str] = ()) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from channels import discover
+from channels import discover, names_in
 from cli.errors import CommandError, Exit
 from kentongan.settings import Settings, SettingsError, load, read_files, refuse_strangers
 
@@ -28,7 +28,8 @@ def configured(environ: Mapping[str, str]) -> Configured:
     An empty database URL becomes that of the SQLite file in the data folder.
     """
     complete = read_files(environ)
-    refuse_strangers([Settings, *(kind.settings_type for kind in discover().values())], complete)
+    kinds = [kind.settings_type for kind in discover().values()]
+    refuse_strangers([Settings, *kinds], complete, names_in(complete))
     settings = load(Settings, complete)
     _refuse_unknown_channels(settings)
     data = settings.data_dir.expanduser().absolute()

@@ -48,6 +48,15 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """One identity that a provider sends from: its pace, and its units a day (UTC) if limited."""
+
+    name: str
+    pace: Pace
+    a_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The most that a channel carries; a longer text is refused before the alert is accepted."""
 
@@ -135,21 +144,39 @@ class AddressError(ValueError):
     """The address cannot be used on this channel; the message says how to mend it."""
 
 
+class CountryNotAllowedError(AddressError):
+    """The number is sound, but the operator lets nothing be sent there, save what no cap binds.
+
+    `address` is its normal form.
+    """
+
+    def __init__(self, said: str, address: str) -> None:
+        super().__init__(said)
+        self.address = address
+
+
 class NotPractisableError(Exception):
     """The channel cannot be pointed at the simulator; the message says why."""
 
 
 class Channel(ABC, Generic[SettingsT, PreparedT]):
-    """One way of reaching people. An instance lives as long as its process.
+    """One way of reaching people, through one provider. An instance lives as long as its process.
 
     Waiting, retrying, pacing and marking drills are the engine's business, not a channel's.
     """
 
     name: ClassVar[str]
+    #: The channel whose messages it carries, as a further provider of it; empty: its own.
+    carries: ClassVar[str] = ""
+    #: Whether all of its messages go through one provider, so that failing for one tells of all.
+    has_one_provider: ClassVar[bool] = True
     settings_type: ClassVar[type[BaseSettings]]
     limits: ClassVar[Limits]
     retry: ClassVar[RetrySchedule] = RetrySchedule()
     repeat: ClassVar[Repeat]
+
+    #: Which provider of the channel this is; set by whoever builds it.
+    provider: str = ""
 
     def __init__(self, settings: SettingsT, deployment: Deployment) -> None:
         self.settings = settings
@@ -161,6 +188,11 @@ class Channel(ABC, Generic[SettingsT, PreparedT]):
         raise NotPractisableError(f"{cls.name} has no simulator")
 
     @property
+    def channel(self) -> str:
+        """The channel that deliveries name: what it carries, or itself."""
+        return self.carries or self.name
+
+    @property
     @abstractmethod
     def sender(self) -> str:
         """Who we are to the provider (a number, a From address); a pace belongs to it."""
@@ -169,6 +201,11 @@ class Channel(ABC, Generic[SettingsT, PreparedT]):
     @abstractmethod
     def pace(self) -> Pace:
         """How fast `sender` may go."""
+
+    @property
+    def senders(self) -> Sequence[Sender]:
+        """All that it sends from, `sender` first; an envelope names one of them."""
+        return (Sender(name=self.sender, pace=self.pace),)
 
     @property
     def receipt_horizon(self) -> timedelta | None:

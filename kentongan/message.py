@@ -37,7 +37,7 @@ class Envelope:
     """What is particular to one attempt: whom it is for, and how its traces find back to us.
 
     `remaining` is the alert's life left in seconds when the attempt was claimed; `response_url`
-    the recipient's own page.
+    the recipient's own page; `sender` whom it comes from, the channel's first where it is empty.
     """
 
     attempt: AttemptRef
@@ -45,7 +45,9 @@ class Envelope:
     name: str = ""
     lane: Lane
     remaining: float
+    capped: bool = True  # caps, such as the list of countries, bind it
     response_url: str = ""
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

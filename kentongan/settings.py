@@ -115,12 +115,13 @@ class Settings(CapSettings):
         return value.rstrip("/")
 
 
-def load(kind: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
+def load(kind: type[SettingsT], environ: Mapping[str, str], prefix: str = "") -> SettingsT:
     """Read one class of settings from `environ` (which `read_files` has completed).
 
-    Raises `SettingsError` with one sentence that names the variable.
+    `prefix` begins its names instead of the class's own. Raises `SettingsError` with one sentence
+    that names the variable.
     """
-    prefix = kind.model_config.get("env_prefix", "")
+    prefix = prefix or kind.model_config.get("env_prefix", "")
     given = {
         name.removeprefix(prefix).lower(): value
         for name, value in environ.items()
@@ -128,7 +129,7 @@ def load(kind: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
     }
     try:
         # As arguments, they win over the process's environment, which is what tests rely on.
-        return kind(_env_file=None, **given)  # type: ignore[arg-type]  # strings; pydantic parses
+        return kind(_env_file=None, _env_prefix=prefix, **given)  # type: ignore[arg-type]  # strings; pydantic parses
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = prefix + "_".join(str(part) for part in first["loc"][:1]).upper()
@@ -154,19 +155,23 @@ def read_files(environ: Mapping[str, str]) -> dict[str, str]:
     return complete
 
 
-def names_of(kind: type[BaseSettings]) -> frozenset[str]:
-    """Return the environment names that a class of settings reads."""
-    prefix = kind.model_config.get("env_prefix", "")
+def names_of(kind: type[BaseSettings], prefix: str = "") -> frozenset[str]:
+    """Return the environment names that a class of settings reads, after its own prefix or this."""
+    prefix = prefix or kind.model_config.get("env_prefix", "")
     return frozenset(f"{prefix}{field}".upper() for field in kind.model_fields)
 
 
-def refuse_strangers(kinds: Iterable[type[BaseSettings]], environ: Mapping[str, str]) -> None:
-    """Raise `SettingsError` for a `KENTONGAN_*` name that nothing reads.
+def refuse_strangers(
+    kinds: Iterable[type[BaseSettings]],
+    environ: Mapping[str, str],
+    more: Iterable[str] = (),
+) -> None:
+    """Raise `SettingsError` for a `KENTONGAN_*` name that nothing reads; `more` are read as well.
 
     pydantic passes misspelt names over in silence, and an officer's alert would then go out with a
     default where a setting was meant.
     """
-    known = TEST_VARIABLES.union(*(names_of(kind) for kind in kinds))
+    known = TEST_VARIABLES.union(more, *(names_of(kind) for kind in kinds))
     for name, value in sorted(environ.items()):
         if not name.startswith(PREFIX) or name in known or _is_injected(name, value):
             continue

@@ -42,7 +42,8 @@ _PRACTICE = frozenset({Mode.TEST})
 async def receive(request: web.Request) -> web.Response:
     """Keep what a provider reports, then say so. Whatever cannot be authenticated is a 403."""
     here, name = house(request), request.match_info["channel"]
-    if name not in {*here.channels, *here.practising} or request.match_info["kind"] in _NOT_BY_HTTP:
+    known = here.channels.at(name) or here.practising.at(name)
+    if not known or request.match_info["kind"] in _NOT_BY_HTTP:
         raise missing("callback")
     try:
         answer = await take(here, name, await _callback(request))
@@ -92,7 +93,8 @@ def _fields(encoded: bytes, most: int) -> dict[str, tuple[str, ...]]:
 async def take(here: House, name: str, callback: Callback) -> Answer:
     """Write a callback down, do what cannot wait, and return what its provider is told.
 
-    Raises `ForgedCallbackError` (nothing was written) and `LedgerAwayError` (neither).
+    `name` is the kind of channel that it came to: its own, or one that carries another. Raises
+    `ForgedCallbackError` (nothing was written) and `LedgerAwayError` (neither).
     """
     teller = _teller(here, name, callback)
     callback = _storable(callback)
@@ -100,16 +102,16 @@ async def take(here: House, name: str, callback: Callback) -> Answer:
     waits = not reports or any(isinstance(report, Receipt) for report in reports)
     legible = all(_is_legible(report) for report in reports)
     event = NewEvent(
-        channel=name,
+        channel=teller.channel.channel,
         kind=callback.kind,
-        payload=callback.to_json(),
+        payload={**callback.to_json(), "provider": teller.channel.provider},
         attempt=_attempt_of(reports),
         joined_already=not (waits and legible),
     )
     if legible and any(not isinstance(report, Receipt) for report in reports):
         async with here.ledger.write() as db:
             await events.keep_many(db, [event])
-            verdicts = await _act(db, name, reports, teller.modes)
+            verdicts = await _act(db, teller.channel.channel, reports, teller.modes)
     else:
         await here.event_group.keep(here.ledger, event)
         verdicts = ["receipt" for _ in reports] if legible and reports else ["unread"]
@@ -130,8 +132,8 @@ class _Teller:
 
 def _teller(here: House, name: str, callback: Callback) -> _Teller:
     """Find who it is from. Where a deployment has only the simulator, one callback is of both."""
-    sides = ((here.channels.get(name), _REAL), (here.practising.get(name), _PRACTICE))
-    theirs = [(c, modes) for c, modes in sides if c is not None and _is_from(c, callback)]
+    sides = ((here.channels.at(name), _REAL), (here.practising.at(name), _PRACTICE))
+    theirs = [(c, modes) for some, modes in sides for c in some if _is_from(c, callback)]
     if not theirs:
         raise ForgedCallbackError(f"{name} did not make it")
     return _Teller(theirs[0][0], frozenset().union(*(modes for _, modes in theirs)))

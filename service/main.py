@@ -67,8 +67,8 @@ async def _furnish(settings: Settings, environ: Mapping[str, str], stack: AsyncE
     stack.push_async_callback(bell.close)
     real = channels.configured(environ, deployment)
     at = simulator_at(settings, keyring)
-    practising = channels.practising(at, deployment) if at else {}
-    for channel in (*real.values(), *practising.values()):
+    practising = channels.practising(at, deployment) if at else channels.Providers.single({})
+    for channel in (*real.every(), *practising.every()):
         stack.push_async_callback(channel.close)
     return House(
         settings=settings,

@@ -1,13 +1,13 @@
 """What handlers may reach for. `service.main` opens it all and closes it again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from aiohttp import web
 
-from channels import AnyChannel
+from channels import Providers
 from kentongan.alert import Lane
 from kentongan.deployment import Deployment
 from kentongan.keyring import Keyring
@@ -44,8 +44,8 @@ class House:
     deployment: Deployment
     ledger: Ledger
     queue: Bell
-    channels: Mapping[str, AnyChannel]  # those that are configured
-    practising: Mapping[str, AnyChannel]  # those of mode `test`; they reach the simulator alone
+    channels: Providers  # those that are configured
+    practising: Providers  # those of mode `test`; they reach the simulator alone
     keyring: Keyring
     gate: Gatekeeper
     lookout: Lookout

@@ -122,10 +122,10 @@ async def _furnish(
     stack.push_async_callback(queue.close)
     real = channels.configured(environ, deployment)
     at = simulator_at(settings, keyring)
-    practising = channels.practising(at, deployment) if at else {}
-    for channel in (*real.values(), *practising.values()):
+    practising = channels.practising(at, deployment) if at else channels.Providers.single({})
+    for channel in (*real.every(), *practising.every()):
         stack.push_async_callback(channel.close)
-    for channel in (*real.values(), *practising.values()):
+    for channel in (*real.every(), *practising.every()):
         await channel.warm()
     lease = Lease(ledger, f"{socket.gethostname()}:{os.getpid()}")
     await _begin(lease, stop)

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from channels import AnyChannel
+from channels import AnyChannel, Providers
 from kentongan.alert import Alert, Lane, Mode
 from kentongan.caps import Caps
 from kentongan.deployment import Deployment
@@ -61,8 +61,8 @@ class Runtime:
 
     ledger: Ledger
     queue: Queue
-    channels: Mapping[str, AnyChannel]
-    practising: Mapping[str, AnyChannel]
+    channels: Providers
+    practising: Providers
     deployment: Deployment
     settings: Settings
     lease: Lease
@@ -87,8 +87,15 @@ class Runtime:
         _ = _kept(work, self.background)
 
     def channel(self, mode: Mode, name: str) -> AnyChannel | None:
-        """Return the channel that carries `mode`; None where it is not configured."""
-        return (self.practising if mode is Mode.TEST else self.channels).get(name)
+        """Return the channel that carries `mode`, as its first provider has it; None without one.
+
+        That one speaks for the channel; who sends is chosen by each window.
+        """
+        return self.providers(mode).get(name)
+
+    def providers(self, mode: Mode) -> Providers:
+        """Return the providers of all channels for a mode."""
+        return self.practising if mode is Mode.TEST else self.channels
 
     async def showing(self, alert_id: str) -> Showing:
         """Return an alert with its messages. What was accepted never changes, so it is kept."""

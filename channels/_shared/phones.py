@@ -5,7 +5,7 @@ import re
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
 
-from kentongan.channel import AddressError
+from kentongan.channel import AddressError, CountryNotAllowedError
 
 #: phonenumbers finds a number inside any words; we want the whole of what was written to be one.
 _WRITTEN = re.compile(r"\+?[\d\s().\-/\u2010-\u2013]{3,40}")
@@ -19,7 +19,7 @@ _REFUSED = {
 def normal(written: str, region: str, countries: frozenset[str]) -> str:
     """Return E.164. `region` reads numbers without a +; `countries` empty means all.
 
-    Raises `AddressError` with what to do about it.
+    Raises `AddressError` with what to do about it, a `CountryNotAllowedError` as the last of all.
     """
     text = written.strip()
     if not _WRITTEN.fullmatch(text):
@@ -32,8 +32,9 @@ def normal(written: str, region: str, countries: frozenset[str]) -> str:
         raise AddressError(complaint)
     if countries and _region(number) not in countries:
         where = _region(number) or "a place of no country"
-        raise AddressError(f"is in {where}; KENTONGAN_COUNTRIES allows {_list(countries)}")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        said = f"is in {where}; KENTONGAN_COUNTRIES allows {_list(countries)}"
+        raise CountryNotAllowedError(said, _e164(number))
+    return _e164(number)
 
 
 def is_allowed(e164: str, countries: frozenset[str]) -> bool:
@@ -52,6 +53,10 @@ def or_as_it_is(written: str) -> str:
         return normal(written, "ZZ", frozenset())
     except AddressError:
         return written.strip()
+
+
+def _e164(number: PhoneNumber) -> str:
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _region(number: PhoneNumber) -> str | None:

@@ -59,6 +59,9 @@ class EmailSettings(BaseSettings):
     messages_per_connection: int = Field(100, ge=1, description="Then a connection is replaced.")
     units_per_second: float = Field(50, gt=0, description="Messages a second, all workers.")
     burst: int = Field(50, ge=1, description="Messages at once.")
+    units_per_day: int = Field(
+        0, ge=0, description="Messages a day (UTC) that the relay takes; 0: no limit."
+    )
     connect_timeout: float = Field(
         3, gt=0, description="Seconds for TCP, TLS and greeting; more for a relay that greets late."
     )

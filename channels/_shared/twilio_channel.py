@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from typing_extensions import override
 
 from channels._shared import phones, twilio_signature
+from channels._shared.sender_list import senders_of
 from channels._shared.twilio import MOST_LISTED, PER_PAGE, Offer, TwilioAccount, since
 from channels._shared.twilio_settings import E164, TwilioSettings
 from kentongan.channel import (
@@ -17,6 +18,7 @@ from kentongan.channel import (
     Channel,
     ForgedCallbackError,
     Gate,
+    Sender,
 )
 from kentongan.deployment import Deployment
 from kentongan.ids import AttemptRef
@@ -41,11 +43,23 @@ class TwilioChannel(Channel[TwilioSettingsT, PreparedT]):
     def __init__(self, settings: TwilioSettingsT, deployment: Deployment) -> None:
         super().__init__(settings, deployment)
         self.twilio = TwilioAccount(settings)
+        self._senders = senders_of(settings.sender, self.pace, self.a_day)
+        self.sender_names = frozenset(sender.name for sender in self._senders)
 
     @property
     @override
     def sender(self) -> str:
-        return self.settings.sender
+        return self._senders[0].name
+
+    @property
+    @override
+    def senders(self) -> Sequence[Sender]:
+        return self._senders
+
+    @property
+    @abstractmethod
+    def a_day(self) -> int:
+        """How many units a day each sender may send; 0 without a limit."""
 
     @property
     @abstractmethod
@@ -76,7 +90,8 @@ class TwilioChannel(Channel[TwilioSettingsT, PreparedT]):
             return NotBegun(Reason.EXPIRED)
         if not E164.fullmatch(envelope.address):
             return Refused(Reason.INVALID_ADDRESS, "not in E.164")
-        if not phones.is_allowed(envelope.address, self.deployment.countries):
+        countries = self.deployment.countries
+        if envelope.capped and not phones.is_allowed(envelope.address, countries):
             return Refused(Reason.COUNTRY_NOT_ALLOWED)
         return None
 

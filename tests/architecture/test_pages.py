@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from channels import discover
+from channels import discover, setting_of_providers
 from cli.config_docs import markdown
 from cli.main import COMMANDS
 from kentongan.settings import TEST_VARIABLES, Settings, names_of
@@ -61,7 +61,8 @@ def test_every_command_and_option_exists(page: Path) -> None:
 @every_page
 def test_every_setting_exists(page: Path) -> None:
     channels = [names_of(kind.settings_type) for kind in discover().values()]
-    known = TEST_VARIABLES.union(names_of(Settings), *channels)
+    lists = filter(None, map(setting_of_providers, discover().values()))
+    known = TEST_VARIABLES.union(names_of(Settings), (name for name, _ in lists), *channels)
 
     told = re.findall(r"KENTONGAN_[A-Z0-9_]*[A-Z0-9]\b(?!_)", _without_example_channel(page))
 

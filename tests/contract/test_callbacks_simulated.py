@@ -104,7 +104,7 @@ async def world(ledger: Ledger) -> AsyncIterator[World]:
         )
         plain = made_house(ledger, environ={"KENTONGAN_PUBLIC_URL": url})
         place = deployment(plain.settings)
-        ways: dict[str, AnyChannel] = channels.practising(at, place)
+        ways: dict[str, AnyChannel] = dict(channels.practising(at, place))
         await ways["email"].close()
         ways["email"] = _bouncing(at, place, bounce_port)
         house = made_house(

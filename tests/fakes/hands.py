@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from pydantic_settings import BaseSettings
 from typing_extensions import override
 
+from channels import Providers
 from kentongan.alert import Lane
+from kentongan.caps import Caps
 from kentongan.channel import Channel, Gate, Limits, Pace, Repeat
 from kentongan.message import Envelope, Preview, Wording
 from kentongan.outcome import Accepted, Outcome
@@ -81,11 +83,20 @@ class DullChannel(Channel[DullSettings, Wording]):
         return await self._sending(envelope, gate)
 
 
+def _only(channel: Channel[Any, Any]) -> Providers:
+    return Providers.single({channel.name: channel})
+
+
 @asynccontextmanager
 async def working(
-    ledger: Ledger, channel: Channel[Any, Any], *, redis: str = "unix:///nowhere/valkey.sock"
+    ledger: Ledger,
+    channel: Channel[Any, Any] | Providers,
+    *,
+    redis: str = "unix:///nowhere/valkey.sock",
+    caps: Caps | None = None,
 ) -> AsyncIterator[Runtime]:
     """A worker with a lease; what still flies at the end is cut short, as when a worker stops."""
+    providers = channel if isinstance(channel, Providers) else _only(channel)
     settings = load(Settings, {"KENTONGAN_PUBLIC_URL": "https://warn.example"})
     queue = Queue.open(redis)
     lease = Lease(ledger, "here")
@@ -93,8 +104,8 @@ async def working(
     run = Runtime(
         ledger=ledger,
         queue=queue,
-        channels={channel.name: channel},
-        practising={},
+        channels=providers,
+        practising=Providers.single({}),
         deployment=deployment(settings),
         settings=settings,
         lease=lease,
@@ -102,6 +113,7 @@ async def working(
         paces=Paces(queue.redis),
         local_pace=LocalPace(),
         slots={lane: Slots(settings.send_slots) for lane in Lane},
+        caps=caps or Caps(),
     )
     yield run
     left = [*run.flights, *run.background]

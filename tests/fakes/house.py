@@ -9,7 +9,7 @@ from typing import TypeAlias
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from channels import AnyChannel
+from channels import AnyChannel, Providers
 from kentongan.access import Role
 from kentongan.alert import Lane, Mode
 from kentongan.deployment import Deployment
@@ -62,14 +62,18 @@ def made_house(
         deployment=deployment(settings),
         ledger=ledger,
         queue=queue,
-        channels=channels or {},
-        practising=practising or {},
+        channels=_providers(channels),
+        practising=_providers(practising),
         keyring=KEYRING,
         gate=Gatekeeper(ledger),
         lookout=Lookout(ledger, queue.is_away, settings.caps),
         metrics=Metrics(),
         now=lambda: datetime.now(UTC),
     )
+
+
+def _providers(channels: Mapping[str, AnyChannel] | None) -> Providers:
+    return channels if isinstance(channels, Providers) else Providers.single(channels or {})
 
 
 def deployment(settings: Settings) -> Deployment:
