@@ -14,14 +14,17 @@ HELD_BY_A_CAP = frozenset({Reason.PERSON_RATE, Reason.SPEND_CAP})
 
 
 def is_capped(alert: Alert) -> bool:
-    """Tell whether caps bind an alert (docs/adr/0012).
+    """Tell whether caps bind an alert."""
+    return bind(alert.mode, alert.severity, takes_back=_takes_back(alert))
+
+
+def bind(mode: Mode, severity: Severity, *, takes_back: bool) -> bool:
+    """Tell whether caps bind what is of such a mode and severity (docs/adr/0012).
 
     Nothing holds up what is extreme, nor a correction or an all clear, which takes back what was
     said before. A test reaches nobody and costs nothing.
     """
-    if alert.severity is Severity.EXTREME or alert.mode is Mode.TEST:
-        return False
-    return not _takes_back(alert)
+    return not (severity is Severity.EXTREME or mode is Mode.TEST or takes_back)
 
 
 def _takes_back(alert: Alert) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from channels import AnyChannel
+from kentongan.caps import is_capped
 from kentongan.channel import Gate
 from kentongan.message import Envelope
 from kentongan.outcome import (
@@ -65,6 +66,7 @@ class _Sending:
         self._run, self._showing, self._channel = run, showing, channel
         self._dies_at, self._incarnation = dies_at, incarnation
         self._claimed_at = monotonic()
+        self._capped = is_capped(showing.alert)
 
     async def one(self, send: _Send) -> None:
         """Try one attempt once, and keep what came of it in `send`."""
@@ -121,6 +123,7 @@ class _Sending:
             name=claimed.name,
             lane=self._showing.alert.lane,
             remaining=self._dies_at - monotonic(),
+            capped=self._capped,
             response_url=response_url(self._run.deployment, claimed.attempt.delivery_id),
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kentongan import caps
 from kentongan.alert import ALL_CLEAR, Alert, AlertType
 from kentongan.ids import AlertId
 from ledger import alerts
@@ -21,6 +22,11 @@ def goes_first(body: NewAlert) -> bool:
     """Tell whether its lane is flash whatever its severity: corrections and all clears."""
     is_all_clear = body.type is not AlertType.ALERT and body.template == ALL_CLEAR
     return is_correction(body) or is_all_clear
+
+
+def is_capped(body: NewAlert) -> bool:
+    """Tell whether caps will bind it."""
+    return caps.bind(body.mode, body.severity, takes_back=goes_first(body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

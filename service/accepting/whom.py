@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 
+from channels import AnyChannel
 from kentongan.access import Extent
 from kentongan.alert import Alert
 from kentongan.audience import Audience, Of, PastedPoint, Who
-from kentongan.channel import AddressError
+from kentongan.channel import AddressError, CountryNotAllowedError
 from kentongan.ids import AlertId, GroupId, RecipientId
 from ledger import groups
 from ledger.audience_lookup import MOST_COUNTED, count_people, group_ids, groups_called
 from ledger.engine import Db
-from service.accepting.earlier import is_correction
+from service.accepting.earlier import is_capped, is_correction
 from service.accepting.faults import Faults
 from service.accepting.ways import Ways
 from service.api.alert_bodies import NewAlert, NewAudience
@@ -41,7 +42,7 @@ async def whom_for(
     found = Audience(
         groups=await _groups(call, db, asked, faults),
         recipients=await _recipients(db, asked, faults),
-        points=_points(asked, ways, faults),
+        points=_points(asked, ways, faults, anywhere=not is_capped(body)),
         of=Of(alert=AlertId(asked.of.alert), who=asked.of.who) if asked.of else None,
     )
     people = await _people(call, db, found, faults)
@@ -84,7 +85,10 @@ async def _recipients(db: Db, asked: NewAudience, faults: Faults) -> tuple[Recip
     return tuple(RecipientId(one) for one in dict.fromkeys(asked.recipients) if one not in unknown)
 
 
-def _points(asked: NewAudience, ways: Ways, faults: Faults) -> tuple[PastedPoint, ...]:
+def _points(
+    asked: NewAudience, ways: Ways, faults: Faults, *, anywhere: bool
+) -> tuple[PastedPoint, ...]:
+    """Return the pasted points; `anywhere`, also those in countries that are not allowed."""
     found: dict[tuple[str, str], PastedPoint] = {}
     for place, point in enumerate(asked.points):
         at = f"audience/points/{place}"
@@ -94,7 +98,7 @@ def _points(asked: NewAudience, ways: Ways, faults: Faults) -> tuple[PastedPoint
             )
             continue
         try:
-            address = ways[point.channel].check(point.address)
+            address = _checked(ways[point.channel], point.address, anywhere=anywhere)
         except AddressError as error:
             faults.note(f"{at}/address", str(error), "Mend it, or take it out.")
             continue
@@ -103,6 +107,15 @@ def _points(asked: NewAudience, ways: Ways, faults: Faults) -> tuple[PastedPoint
             PastedPoint(channel=point.channel, address=address, locale=point.locale),
         )
     return tuple(found.values())
+
+
+def _checked(channel: AnyChannel, address: str, *, anywhere: bool) -> str:
+    try:
+        return channel.check(address)
+    except CountryNotAllowedError as error:
+        if anywhere:
+            return error.address
+        raise
 
 
 async def _people(call: Call, db: Db, found: Audience, faults: Faults) -> int | None:

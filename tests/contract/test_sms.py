@@ -12,7 +12,7 @@ from kentongan.alert import Mode, Option
 from kentongan.channel import AddressError
 from kentongan.ids import AttemptRef
 from kentongan.message import Envelope
-from kentongan.outcome import NotBegun, Outcome, Reason, Refused
+from kentongan.outcome import Accepted, NotBegun, Outcome, Reason, Refused
 from kentongan.receipt import Inbound, Receipt, ReceiptKind
 from tests.fakes.channels import TOKEN, CountingGate, deployment, envelope, simulator_at, wording
 from tests.fakes.twilio import MESSAGE_SID, PERSON, SENDER, created, form_of, signed, sms, texting
@@ -192,6 +192,16 @@ async def test_countries_that_are_not_allowed_are_refused_twice() -> None:
 
     assert outcome == Refused(Reason.COUNTRY_NOT_ALLOWED)
     assert heard.requests == []
+
+
+async def test_what_no_cap_binds_goes_to_any_country() -> None:
+    place = replace(deployment(), countries=frozenset({"ID"}))
+
+    async with texting(created(), place=place) as (channel, heard):
+        outcome = await sent(channel, envelope("+12025550123", capped=False))
+
+    assert isinstance(outcome, Accepted)
+    assert len(heard.requests) == 1
 
 
 @pytest.mark.parametrize(
