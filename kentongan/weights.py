@@ -71,6 +71,15 @@ def moved(shares: Shares, resting: Shares, seen: Mapping[str, Seen], *, quiet: f
     return shares
 
 
+def returned(resting: Shares, name: str) -> Shares:
+    """Return the shares after a provider that was set aside came back: it begins with one step."""
+    others = {other: share for other, share in resting.items() if other != name}
+    if name not in resting or not others:
+        return resting
+    step = min(STEP, resting[name])
+    return {name: step, **_split(WHOLE - step, others)}
+
+
 def _relieved(shares: Shares, resting: Shares, worst: str, bad: Collection[str]) -> Shares:
     """Take a step from the worst and share it out among those that are well."""
     step = min(STEP, shares[worst])

@@ -10,8 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import ledger.schema_caps
-import ledger.schema_people  # noqa: F401 - their tables join the metadata
+from ledger import schema_caps, schema_people, schema_providers  # noqa: F401 - their tables join
 
 #: Any fixed number will do: it keeps two migrations of one database apart.
 _MIGRATION_LOCK = 0x6B656E74

@@ -182,6 +182,7 @@ attempts = Table(
     Column("alert_id", Ident, nullable=False),
     Column("channel", Text, nullable=False),
     Column("sender", Text, nullable=False),
+    Column("provider", Text, nullable=False, server_default=""),  # empty: there was but one
     Column("worker", Ident, nullable=False),  # the incarnation that opened it
     Column("opened_at", BigInteger, nullable=False),
     Column("outcome", Text),  # accepted, deferred, refused, unknown, not_begun; written once
@@ -305,7 +306,8 @@ leader = Table(
     Column("until_at", BigInteger, nullable=False),
 )
 
-#: Trouble of ours with a provider: a stopped channel is a state that someone can see.
+#: Kept by workers of 1.0, who may still run beside ours; `ledger.schema_providers` has the tables
+#: of today. A later release drops it.
 channel_health = Table(
     "channel_health",
     metadata,

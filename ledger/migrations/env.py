@@ -2,8 +2,8 @@
 
 from alembic import context
 
-import ledger.schema_caps
-import ledger.schema_people  # noqa: F401 - their tables join the metadata
+from ledger import schema_caps, schema_people, schema_providers  # noqa: F401 - their tables join
+
 from ledger.schema import metadata
 
 connection = context.config.attributes["connection"]

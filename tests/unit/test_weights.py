@@ -5,7 +5,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kentongan.weights import MOST_ERRORS, STEP, WHOLE, Seen, Shares, at_rest, moved
+from kentongan.weights import MOST_ERRORS, STEP, WHOLE, Seen, Shares, at_rest, moved, returned
 
 EVEN = at_rest({"main": 1, "second": 1})
 FAILS, SLOW, WELL = Seen(errors=MOST_ERRORS), Seen(is_slow=True), Seen()
@@ -117,3 +117,17 @@ def test_a_step_is_shared_out_among_all_that_are_well() -> None:
 def test_providers_that_come_or_go_begin_at_rest() -> None:
     assert moved({"main": 30, "old": 70}, EVEN, {}, quiet=0) == EVEN
     assert moved({}, EVEN, {}, quiet=0) == EVEN
+
+
+def test_provider_that_was_set_aside_comes_back_with_one_step() -> None:
+    three = at_rest({"main": 2, "second": 1, "third": 1})
+
+    assert returned(three, "main") == {"main": 10, "second": 45, "third": 45}
+    assert returned(at_rest({"main": 1}), "main") == {"main": 100}
+
+
+@given(wanted)
+def test_shares_after_a_return_make_a_whole(wants: dict[str, int]) -> None:
+    resting = at_rest(wants)
+
+    assert all(sum(returned(resting, name).values()) == WHOLE for name in resting)
