@@ -3,7 +3,6 @@
 from alembic import context
 
 from ledger import schema_caps, schema_people, schema_providers  # noqa: F401 - their tables join
-
 from ledger.schema import metadata
 
 connection = context.config.attributes["connection"]
