@@ -5,6 +5,7 @@ import importlib
 import os
 import pkgutil
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ def main() -> int:
     if not chosen:
         print(f"There is no row {only}.", file=sys.stderr)
         return 2
+    # Whoever is asked to stop cleans up as for Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = asyncio.run(_measured(chosen, wanted, full=full))
     write(results, _OUT, anew=not only and len(wanted) == len(Engine))
     print(f"\n{table(results)}\n\nWritten to {_OUT}.")

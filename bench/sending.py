@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.people import Crowd
 from bench.row import Bench, Sample
+from bench.tell import tell
 from bench.world import standing
 
 ALTERNATIONS = 5
@@ -45,4 +46,5 @@ async def contest(bench: Bench, ours: Contest, *theirs: Bare) -> list[list[Sampl
                     beside={**took.beside(), "bare wall s": said["wall"]},
                 )
                 kept.append(sample)
+                tell(f"{ours.channel} {turn}: {sample.ours:.0f} to {sample.theirs:.0f}")
     return samples

@@ -22,7 +22,7 @@ from tests.journey.client import Client
 from tests.journey.ports import free_ports
 
 SECRET = "a secret key of the bench that is long enough"  # noqa: S105 - of nobody
-ACCOUNT = "AC" + "1" * 32
+ACCOUNT, TOKEN = "AC" + "1" * 32, "2" * 32
 SENDER = "+15005550006"
 MAIL_FROM = "alerts@kentongan.example"
 #: No sender's pace is in the way of what is measured.
@@ -74,7 +74,7 @@ class World:
     async def employ(self, workers: int) -> None:
         """Have exactly so many workers, all of them new."""
         for worker in self.workers:
-            worker.stop()
+            await asyncio.to_thread(worker.stop)
         # From the main thread: a child dies with the thread that started it.
         self.workers = [self.processes.worker().start() for _ in range(workers)]
         for worker in self.workers:
@@ -203,7 +203,7 @@ def sms_through(port: int, **more: str) -> dict[str, str]:
     """Return the settings of texts through a sink."""
     given = {
         "ACCOUNT_SID": ACCOUNT,
-        "AUTH_TOKEN": "2" * 32,
+        "AUTH_TOKEN": TOKEN,
         "SENDER": SENDER,
         "BASE_URL": f"http://127.0.0.1:{port}",
         "UNITS_PER_SECOND": _HUGE,

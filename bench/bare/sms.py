@@ -9,7 +9,7 @@ import sys
 from twilio.rest import Client
 
 from bench.bare.hurry import hurried
-from bench.world import ACCOUNT, SENDER
+from bench.world import ACCOUNT, SENDER, TOKEN
 from channels._shared.twilio_http import PooledTwilioHttp
 
 _TEXT = (
@@ -23,7 +23,7 @@ async def send_all(port: int, count: int, at_once: int) -> None:
     http = PooledTwilioHttp(
         base_url=f"http://127.0.0.1:{port}", connect=3, total=10, connections=at_once
     )
-    client = Client(ACCOUNT, "2" * 32, ACCOUNT, http_client=http)
+    client = Client(ACCOUNT, TOKEN, ACCOUNT, http_client=http)
 
     async def send(number: int) -> None:
         made = await client.messages.create_async(
