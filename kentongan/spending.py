@@ -83,6 +83,11 @@ class Prices:
         ]
         return min((price for price in prices if price), default=0)
 
+    def cheapest_of(self, channel: str) -> int:
+        """Return what a unit costs at the least on a channel, wherever it goes."""
+        prices = self.by_prefix.get(channel, {}).values()
+        return min([self.by_channel.get(channel, 0), *prices])
+
     @cached_property
     def _lengths(self) -> Mapping[str, tuple[int, ...]]:
         return {

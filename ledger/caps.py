@@ -143,15 +143,16 @@ async def _over_budget(
         cost = terms.cost(row.address, row.units)
         full = [period for period, amount in left.items() if cost > amount]
         if full:
-            until = min(_latest_end(full, terms.caps, now), now + LOOK_AGAIN)
+            until = looked_at_again(full, terms.caps, now)
             return [_Held(one, until, Reason.SPEND_CAP) for one in rows[place:]]
         left = {period: amount - cost for period, amount in left.items()}
     return []
 
 
-def _latest_end(full: Sequence[Period], caps: Caps, now: int) -> int:
+def looked_at_again(full: Sequence[Period], caps: Caps, now: int) -> int:
+    """Return until when what cannot be paid waits: the end of all full periods, or less."""
     day = day_of(now, caps.zone)
-    return max(ends_at(period, day, caps.zone) for period in full)
+    return min(now + LOOK_AGAIN, max(ends_at(period, day, caps.zone) for period in full))
 
 
 async def _set_aside(db: AsyncConnection, held: Sequence[_Held], last: int) -> None:
