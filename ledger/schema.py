@@ -58,6 +58,7 @@ alerts = Table(
     Column("control_by", Ident),
     Column("accepted_at", BigInteger, nullable=False),
     Column("send_at", BigInteger),
+    Column("send_zone", Text),  # the IANA zone that `send_at` was asked for in
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "made_by", "id"),
 )
@@ -77,6 +78,9 @@ alert_progress = Table(
     Column("counts", JSON),  # the last count, shared by all who look
     Column("counted_at", BigInteger),
     Column("counted_in", BigInteger),  # what that count cost, microseconds
+    Column("starts", SmallInteger, nullable=False, server_default="0"),  # since its last page
+    Column("starter", Ident),  # the incarnation that started last, and wrote no page yet
+    Column("set_aside_at", BigInteger),  # finding its people killed worker after worker
 )
 # The sweep asks each two seconds what is not closed: few rows, however many alerts there were.
 Index(
@@ -132,6 +136,7 @@ deliveries = Table(
     Column("reason", Text),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),  # the latest one's no
     Column("tries", SmallInteger, nullable=False, server_default="0"),  # those that were charged
+    Column("deaths", SmallInteger, nullable=False, server_default="0"),  # workers lost with it open
     Column("due_at", BigInteger),  # in retry_wait
     Column("settled_at", BigInteger),
     Column("state", Text, Computed(_STATE, persisted=True)),
@@ -163,6 +168,9 @@ Index(
     postgresql_where=_waits,
     sqlite_where=_waits,
 )
+_failed = deliveries.c.state == "failed"
+# Dead letters of all alerts, the latest first.
+Index("ix_deliveries_failed", deliveries.c.id, postgresql_where=_failed, sqlite_where=_failed)
 
 delivery_people = Table(
     "delivery_people",
@@ -201,6 +209,8 @@ attempts = Table(
     Column("receipt_word", Text),
     # A receipt once said that it failed; with one that says it arrived, people see a conflict.
     Column("failed_once", Boolean, nullable=False, server_default=text("false")),
+    Column("recalls", SmallInteger, nullable=False, server_default="0"),  # tries to call it back
+    Column("recall_at", BigInteger),  # when another may try; none: nobody has
 )
 _unsettled = attempts.c.ask_at.is_not(None)
 Index(
@@ -215,6 +225,9 @@ Index(
     postgresql_where=_unsettled,
     sqlite_where=_unsettled,
 )
+# What its provider may still hold of an alert that is over; few, as receipts come (ledger.recalls).
+_held = text("ask_at IS NOT NULL AND receipt <= 20 AND recalls < 3")
+Index("ix_attempts_held", attempts.c.alert_id, postgresql_where=_held, sqlite_where=_held)
 _open = attempts.c.outcome.is_(None)
 Index(
     "ix_attempts_open",
