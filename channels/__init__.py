@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from channels._shared.providers import MEANING, PRACTICE, AnyChannel, Named, Providers, listed
+from channels._shared.providers import MEANING, AnyChannel, Named, Providers, listed
 from kentongan.channel import NotPractisableError
 from kentongan.deployment import Deployment, SimulatorAt
+from kentongan.practice import PROVIDER
 from kentongan.settings import PREFIX, SettingsError, load, names_of
 from kentongan.weights import at_rest
 
@@ -65,7 +66,7 @@ def practising(at: SimulatorAt, deployment: Deployment) -> Providers:
         with suppress(NotPractisableError):
             if not kind.carries:
                 built[name] = kind.for_simulator(at, deployment)
-                built[name].provider = PRACTICE
+                built[name].provider = PROVIDER
     return Providers.single(built)
 
 

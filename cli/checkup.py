@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError, ResponseError
 
-from channels import AnyChannel, discover
+from channels import AnyChannel, Providers, configured, discover
 from cli.configured import Configured
 from kentongan.channel import CannotAskError
 from kentongan.deployment import Deployment
 from kentongan.keyring import Keyring
-from kentongan.settings import SettingsError, load
+from kentongan.settings import SettingsError
 from ledger import migrate
 from ledger.engine import Ledger, LedgerAwayError
 from workers.redis_url import RedisUrlError, open_redis
@@ -149,17 +149,27 @@ async def address(run: Configured) -> Sequence[Finding]:
 
 async def providers(run: Configured) -> Sequence[Finding]:
     """Each channel is configured, and its provider takes our credentials."""
-    return await asyncio.gather(*(_provider(run, kind) for kind in discover().values()))
-
-
-async def _provider(run: Configured, kind: type[AnyChannel]) -> Finding:
-    what = f"channel {kind.name}"
     if not run.settings.secret_key:
-        return fault(what, "cannot be asked without a secret key", "Set KENTONGAN_SECRET_KEY_FILE.")
+        todo = "Set KENTONGAN_SECRET_KEY_FILE."
+        return [fault("channels", "cannot be asked without a secret key", todo)]
     try:
-        channel = kind(load(kind.settings_type, run.environ), _deployment(run))
+        found = configured(run.environ, _deployment(run))
     except SettingsError as error:
-        return warning(what, f"is not in use: {error}", "Set it, if this channel is wanted.")
+        return [fault("channels", f"cannot be used: {error}", "Mend that setting.")]
+    unused = sorted(
+        name for name, kind in discover().items() if not kind.carries and name not in found
+    )
+    asked = await asyncio.gather(*(_provider(found, channel) for channel in found.every()))
+    return [*asked, *map(_not_in_use, unused)]
+
+
+def _not_in_use(name: str) -> Finding:
+    return warning(f"channel {name}", "is not in use", "Set it, if this channel is wanted.")
+
+
+async def _provider(every: Providers, channel: AnyChannel) -> Finding:
+    alone = len(every.of(channel.channel)) == 1
+    what = f"channel {channel.channel}" + ("" if alone else f", provider {channel.provider}")
     try:
         await asyncio.wait_for(channel.probe(), 2 * _PATIENCE)
     except (CannotAskError, TimeoutError) as error:

@@ -33,6 +33,7 @@ class Act(StrEnum):
     MANAGE_KEYS = "key.manage"
     READ_AUDIT = "audit.read"
     READ_CAPS = "caps.read"
+    READ_PROVIDERS = "provider.read"
     WHO_AM_I = "self.read"
 
 
@@ -52,6 +53,7 @@ MAY: Mapping[Act, Mapping[Role, Extent]] = MappingProxyType(
         Act.MANAGE_KEYS: {Role.ADMIN: _ALL},
         Act.READ_AUDIT: {Role.AUDITOR: _ALL, Role.ADMIN: _ALL},
         Act.READ_CAPS: {Role.OFFICER: _ALL, Role.AUDITOR: _ALL, Role.ADMIN: _ALL},
+        Act.READ_PROVIDERS: {Role.OFFICER: _ALL, Role.AUDITOR: _ALL, Role.ADMIN: _ALL},
         Act.WHO_AM_I: dict.fromkeys(Role, _ALL),
     }
 )

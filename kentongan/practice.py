@@ -6,6 +6,9 @@ from kentongan.deployment import SimulatorAt
 from kentongan.keyring import Keyring
 from kentongan.settings import Settings
 
+#: What practice is called among providers, so that its troubles and pace are never the real ones.
+PROVIDER = "simulator"
+
 
 def simulator_at(settings: Settings, keyring: Keyring) -> SimulatorAt | None:
     """Return where the simulator is and what it knows us by; None where none is set."""

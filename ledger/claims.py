@@ -65,6 +65,7 @@ async def claim(
     alert_id: str,
     channel: str,
     sender: str,
+    provider: str = "",
     worker: str,
     limit: int,
     after: str = "",
@@ -101,6 +102,7 @@ async def claim(
                     "alert_id": alert_id,
                     "channel": channel,
                     "sender": sender,
+                    "provider": provider,
                     "worker": worker,
                     "opened_at": now,
                 }

@@ -1,6 +1,5 @@
 """What operators watch: how much waits, who works, what stands still, whether we can commit."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -10,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kentongan.clock import SECOND
 from ledger.dialect import db_now, is_postgresql
 from ledger.engine import read_now
+from ledger.providers import Standing, standings
 from ledger.schema import (
     alert_progress,
     alerts,
-    channel_health,
     deliveries,
     incarnations,
     leader,
@@ -35,7 +34,7 @@ class Gauges:
     """One look at everything."""
 
     queues: tuple[Depth, ...]
-    providers: Mapping[str, bool]  # channel → does it send
+    providers: tuple[Standing, ...]
     workers: int
 
 
@@ -62,16 +61,7 @@ async def look(db: AsyncConnection) -> Gauges:
         Depth(row.channel, row.lane, row.waiting, max(0.0, (now - row.since) / SECOND))
         for row in counted
     )
-    stopped = await stopped_channels(db)
-    health = await db.execute(select(channel_health.c.channel).distinct())
-    providers = {row.channel: row.channel not in stopped for row in health}
-    return Gauges(queues, providers, await living_workers(db))
-
-
-async def stopped_channels(db: AsyncConnection) -> frozenset[str]:
-    """Return the channels that faults of ours have stopped, whole or one sender of them."""
-    stopped = select(channel_health.c.channel).where(channel_health.c.stopped_at.is_not(None))
-    return frozenset(row.channel for row in await db.execute(stopped.distinct()))
+    return Gauges(queues, tuple(await standings(db)), await living_workers(db))
 
 
 async def living_workers(db: AsyncConnection) -> int:

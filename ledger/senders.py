@@ -8,8 +8,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.clock import SECOND, seconds
-from ledger.dialect import insert_or_skip, is_postgresql
+from kentongan.ids import AttemptRef
+from ledger.dialect import insert_or_skip, is_postgresql, update_many
 from ledger.engine import read_now
+from ledger.schema import attempts
 from ledger.schema_providers import conversations, sender_days, sender_health
 
 #: Seconds until a sender that was set aside is tried again: mending one takes a human.
@@ -142,6 +144,18 @@ async def talks_to(
         )
     )
     return {row.address: (row.provider, row.sender) for row in rows}
+
+
+async def reassign(db: AsyncConnection, moved: Sequence[tuple[AttemptRef, str, str]]) -> None:
+    """Write down that attempts go out from another provider and sender than they were claimed for.
+
+    Only in the transaction of their claim: nobody may have begun them.
+    """
+    rows = [
+        {"delivery_id": ref.delivery_id, "no": ref.no, "provider": provider, "sender": sender}
+        for ref, provider, sender in moved
+    ]
+    await update_many(db, attempts, rows, keys=("delivery_id", "no"))
 
 
 async def any_talks(db: AsyncConnection, channels: Sequence[str]) -> frozenset[str]:

@@ -89,6 +89,7 @@ class Open:
     attempt: AttemptRef
     alert_id: str
     channel: str
+    provider: str  # who took it, and can be asked about it
     address: str
     locale: str
     opened_at: Micros
@@ -142,6 +143,7 @@ def _open_of(row: Any) -> Open:
         attempt=AttemptRef(DeliveryId(row.delivery_id), row.no),
         alert_id=row.alert_id,
         channel=row.channel,
+        provider=row.provider,
         address=row.address,
         locale=row.locale,
         opened_at=Micros(row.opened_at),

@@ -33,6 +33,7 @@ API_MODULES = (
     "service.api.groups",
     "service.api.suppressions",
     "service.api.caps",
+    "service.api.providers",
     "service.api.keys",
     "service.health",
 )

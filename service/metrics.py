@@ -7,6 +7,7 @@ from importlib.metadata import version
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from kentongan.circuit import Circuit
 from ledger.engine import Ledger, LedgerAwayError
 from ledger.gauges import Gauges, look
 
@@ -61,7 +62,13 @@ class Metrics:
             registry=at,
         )
         self._up = Gauge(
-            "kentongan_provider_up", "0: stopped by faults.", ["channel", "provider"], registry=at
+            "kentongan_provider_up", "0: set aside.", ["channel", "provider"], registry=at
+        )
+        self._share = Gauge(
+            "kentongan_provider_share",
+            "Points of a hundred of the channel's traffic, where they have moved.",
+            ["channel", "provider"],
+            registry=at,
         )
         self._workers = Gauge("kentongan_workers", "Workers whose lease holds.", registry=at)
         self._ledger = Gauge("kentongan_ledger_up", "0: the ledger is away.", registry=at)
@@ -69,15 +76,17 @@ class Metrics:
     def show(self, gauges: Gauges | None) -> None:
         """Put what the ledger said into the gauges; None: it could not be asked."""
         self._ledger.set(gauges is not None)
-        for gauge in (self._depth, self._oldest, self._up):
+        for gauge in (self._depth, self._oldest, self._up, self._share):
             gauge.clear()
         if gauges is None:
             return
         for depth in gauges.queues:
             self._depth.labels(depth.channel, depth.lane).set(depth.deliveries)
             self._oldest.labels(depth.channel, depth.lane).set(depth.oldest_seconds)
-        for channel, sender_up in gauges.providers.items():
-            self._up.labels(channel, channel).set(sender_up)
+        for one in gauges.providers:
+            self._up.labels(*one.who).set(one.circuit is Circuit.CLOSED)
+            if one.share is not None:
+                self._share.labels(*one.who).set(one.share)
         self._workers.set(gauges.workers)
 
     def answered(self, request: web.Request, status: int, seconds: float) -> None:

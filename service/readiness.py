@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from kentongan.caps import Caps
 from kentongan.spending import Level, Standing
-from ledger import cap_usage, gauges
+from ledger import cap_usage, gauges, providers, senders
 from ledger.engine import Ledger, LedgerAwayError
+from service.troubles import sentences
 
 #: Seconds for which one look is good: probes may come from many places.
 LOOK_LIFE = 1.0
@@ -53,12 +54,12 @@ class Lookout:
                 async with self._ledger.write() as db:
                     await gauges.prove_commit(db)
                 async with self._ledger.read() as db:
-                    stopped = await gauges.stopped_channels(db)
+                    troubles = await providers.standings(db), await senders.aside(db)
                     workers = await gauges.living_workers(db)
                     money = await cap_usage.standings(db, self._caps) if self._caps.most else ()
         except (LedgerAwayError, TimeoutError):
             return Readiness(ready=False, degraded=("The ledger cannot commit.",))
-        degraded = [f"Channel {channel} is stopped by faults." for channel in sorted(stopped)]
+        degraded = [*sentences(*troubles)]
         degraded += spend_sentences(money, self._caps)
         if not workers:
             degraded.append("No worker is alive; accepted alerts wait.")

@@ -96,9 +96,9 @@ async def _ring_turns(run: Runtime, showing: Showing) -> None:
         workers = await leases.living(db)
     try:
         for name in alert.channels:
-            channel = run.channel(alert.mode, name)
-            if channel is not None:
-                width = width_for(channel.pace, workers)
+            some = run.providers(alert.mode).of(name)
+            if some:
+                width = width_for(some, workers)
                 await run.queue.ring_turn(alert.id, name, alert.lane, width)
     except QUEUE_AWAY:
         log.info("queue is away; the sweep will ring", extra={"alert": alert.id})

@@ -1,10 +1,13 @@
 """What one worker does for all: chain the audit, finish imports, forget what is over, probe."""
 
+import asyncio
 import logging
 from time import monotonic
 
 from kentongan.channel import CannotAskError
-from ledger import audit, cap_usage, health, housekeeping, idempotency, imports, leases
+from ledger import audit, cap_usage, housekeeping, idempotency, imports, leases, providers, senders
+from ledger.providers import Who
+from workers.health import Judge, who_is
 from workers.runtime import Runtime
 from workers.spend_watch import SpendWatch
 
@@ -13,6 +16,8 @@ log = logging.getLogger(__name__)
 #: Seconds between two sayings of the audit's head, and between two cleanings.
 HEAD_EVERY = 60.0
 CLEAN_EVERY = 10.0
+#: Seconds that a probe may take.
+_PATIENCE = 12.0
 
 
 class Leading:
@@ -20,6 +25,7 @@ class Leading:
 
     def __init__(self, run: Runtime) -> None:
         self._run = run
+        self._health = Judge(run.ledger)
         self._said_at = -HEAD_EVERY
         self._cleaned_at = -CLEAN_EVERY
         self._spending = SpendWatch(run.caps)
@@ -34,6 +40,7 @@ class Leading:
         async with run.ledger.write() as db:
             if not await leases.lead(db, run.lease.incarnation):
                 return
+        await self._health.judge(run.channels, run.practising)
         if unlinked or monotonic() - self._said_at > HEAD_EVERY:
             await self._chain()
         if monotonic() - self._cleaned_at > CLEAN_EVERY:
@@ -62,23 +69,44 @@ class Leading:
                 self._spending.look(await cap_usage.standings(db, caps))
 
 
+async def refresh(run: Runtime) -> None:
+    """Learn how all providers stand. Every worker does, a leader or not."""
+    await run.health.refresh(run.ledger, run.channels, run.practising)
+
+
 async def probe(run: Runtime) -> None:
-    """Ask the providers of senders that are set aside whether they would take messages again."""
+    """Ask providers and senders that are set aside whether they would take messages again."""
     async with run.ledger.read() as db:
-        if not await health.stopped(db):
+        opened = any(one.opened_at is not None for one in await providers.standings(db))
+        if not opened and not await senders.aside(db):
             return
     async with run.ledger.write() as db:
-        due = await health.take_probes(db)
-    for name, sender in due:
-        candidates = (run.channels.get(name), run.practising.get(name))
-        for channel in candidates:
-            if channel is None or channel.sender != sender:
-                continue
-            try:
-                await channel.probe()
-            except CannotAskError as error:
-                log.warning("sender stays set aside", extra={"channel": name, "why": str(error)})
-                continue
+        due = await providers.take_probes(db)
+        tired = await senders.take_probes(db)
+    for who in due:
+        if await _is_well(run, who):
             async with run.ledger.write() as db:
-                await health.note_success(db, name, sender)
-            log.info("sender is back", extra={"channel": name})
+                await providers.half_open(db, who)
+            log.info("provider is tried again", extra={"channel": who[0], "provider": who[1]})
+    for channel, provider, sender in tired:
+        # Its provider knows no question about a sender alone: its next message is the question.
+        if await _is_well(run, (channel, provider)):
+            async with run.ledger.write() as db:
+                await senders.bring_back(db, (channel, provider, sender))
+            log.info("sender is tried again", extra={"channel": channel, "provider": provider})
+
+
+async def _is_well(run: Runtime, who: Who) -> bool:
+    """Ask a provider; False where it could not be asked, or is not in our settings."""
+    every = [*run.channels.every(), *run.practising.every()]
+    channel = next((one for one in every if who_is(one) == who), None)
+    if channel is None:
+        return False
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await channel.probe()
+    except (CannotAskError, TimeoutError) as error:
+        said = {"channel": who[0], "provider": who[1], "why": str(error)}
+        log.warning("provider stays set aside", extra=said)
+        return False
+    return True

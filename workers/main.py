@@ -21,7 +21,7 @@ from ledger.engine import WORKER_PATIENCE, Ledger, LedgerAwayError
 from workers.doorbell import DoorbellWorker
 from workers.expand import expand_alert
 from workers.gate import Gatekeeper
-from workers.housekeeping import Leading, probe
+from workers.housekeeping import Leading, probe, refresh
 from workers.lease import Lease
 from workers.loop import WakingLoop
 from workers.merge import merge
@@ -53,6 +53,7 @@ _CANCEL_AGAIN = 0.3
 SWEEP_EVERY = 2.0
 SETTLE_EVERY = 0.5
 LEAD_EVERY = 1.0
+HEALTH_EVERY = 1.0
 PROBE_EVERY = 5.0
 #: Seconds until a lane whose Redis went away is started again: doubling, bounded.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
@@ -68,6 +69,8 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
             await stack.enter_async_context(
                 answering(runtime.metrics, runtime.lease, settings.http_host, port)
             )
+        with suppress(LedgerAwayError):
+            await refresh(runtime)
         sweep = Sweep(runtime)
         leading = Leading(runtime)
         loops = [
@@ -75,6 +78,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
             asyncio.create_task(_forever("sweep", SWEEP_EVERY, sweep.once)),
             asyncio.create_task(_forever("settle", SETTLE_EVERY, lambda: settle_due(runtime))),
             asyncio.create_task(_forever("lead", LEAD_EVERY, leading.once)),
+            asyncio.create_task(_forever("health", HEALTH_EVERY, lambda: refresh(runtime))),
             asyncio.create_task(_forever("probe", PROBE_EVERY, lambda: probe(runtime))),
         ]
         lanes = [asyncio.create_task(_serve(runtime, lane, stop)) for lane in Lane]
@@ -107,10 +111,7 @@ async def _cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 async def _furnish(
-    settings: Settings,
-    environ: Mapping[str, str],
-    stack: AsyncExitStack,
-    stop: asyncio.Event,
+    settings: Settings, environ: Mapping[str, str], stack: AsyncExitStack, stop: asyncio.Event
 ) -> Runtime:
     keyring = Keyring([key.get_secret_value() for key in settings.secret_key])
     deployment = Deployment.of(settings, keyring)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from channels import AnyChannel
 from kentongan.channel import Callback
 from kentongan.ids import AttemptRef
 from kentongan.receipt import Receipt, ReceiptKind
@@ -76,11 +77,18 @@ def _receipts_of(run: Runtime, event: Event) -> Iterator[Receipt]:
     if event.kind == "poll":
         yield _polled(event.payload, event.attempt)
         return
-    channel = run.channels.get(event.channel) or run.practising.get(event.channel)
+    channel = _teller(run, event)
     if channel is None:
         return
     callback = Callback.from_json(event.payload)
     yield from (report for report in channel.receipts(callback) if isinstance(report, Receipt))
+
+
+def _teller(run: Runtime, event: Event) -> AnyChannel | None:
+    """Return who said it; where that is not noted, or gone, the channel's first."""
+    sides, name = (run.channels, run.practising), event.payload.get("provider", "")
+    every = [one for side in sides for one in side.of(event.channel)]
+    return next((one for one in every if one.provider == name), next(iter(every), None))
 
 
 def _polled(payload: Mapping[str, Any], attempt: AttemptRef | None) -> Receipt:

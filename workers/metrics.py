@@ -7,6 +7,7 @@ from time import time
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from channels import AnyChannel
 from kentongan.alert import Alert
 from kentongan.clock import SECOND
 from kentongan.outcome import Outcome
@@ -50,7 +51,7 @@ class Metrics:
         self._wait = Histogram(
             "kentongan_rate_limit_wait_seconds",
             "Waits that an empty bucket asked for.",
-            ["channel", "provider"],
+            ["channel"],
             registry=at,
         )
         self._settled = Counter(
@@ -59,25 +60,32 @@ class Metrics:
             ["channel", "resolution"],
             registry=at,
         )
+        self._held = Counter(
+            "kentongan_held_back", "Deliveries that caps held back.", ["channel"], registry=at
+        )
         self._lease = Gauge("kentongan_worker_lease", "1 while the lease holds.", registry=at)
 
-    def attempted(self, channel: str, outcome: Outcome, seconds: float) -> None:
-        """Count one attempt and how long it took. A channel has one provider as yet."""
-        self._attempts.labels(channel, channel, type(outcome).__name__.lower()).inc()
-        self._duration.labels(channel, channel).observe(seconds)
+    def attempted(self, channel: AnyChannel, outcome: Outcome, seconds: float) -> None:
+        """Count one attempt and how long it took."""
+        who = (channel.channel, channel.provider)
+        self._attempts.labels(*who, type(outcome).__name__.lower()).inc()
+        self._duration.labels(*who).observe(seconds)
 
-    def handed_over(self, alert: Alert, channel: str) -> None:
+    def handed_over(self, alert: Alert, channel: AnyChannel) -> None:
         """Note how late a message was handed over, by this machine's clock."""
         due = max(alert.accepted_at, alert.send_at or 0)
         late = max(0.0, time() - due / SECOND)
-        self._latency.labels(channel, channel, alert.lane).observe(late)
+        self._latency.labels(channel.channel, channel.provider, alert.lane).observe(late)
 
     def joined(self, verdicts: Mapping[str, int]) -> None:
         for verdict, count in verdicts.items():
             self._receipts.labels(verdict).inc(count)
 
     def waited(self, channel: str, seconds: float) -> None:
-        self._wait.labels(channel, channel).observe(seconds)
+        self._wait.labels(channel).observe(seconds)
+
+    def held_back(self, channel: str, count: int) -> None:
+        self._held.labels(channel).inc(count)
 
     def decided(self, channel: str, resolution: str) -> None:
         self._settled.labels(channel, resolution).inc()

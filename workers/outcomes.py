@@ -25,6 +25,8 @@ from ledger.settle import Settled
 
 #: Seconds before a delivery is tried again that a fault of our account held up; the probe decides.
 _ACCOUNT_WAIT = 15.0
+#: The same where another provider can take it.
+_ELSEWHERE_WAIT = 1.0
 
 _WORD_OF: Mapping[type[Outcome], str] = {
     Accepted: "accepted",
@@ -53,9 +55,18 @@ def can_fetch(channel: AnyChannel) -> bool:
     return type(channel).fetch is not Channel.fetch
 
 
-def settled_of(alert: Alert, channel: AnyChannel, claimed: Claimed, outcome: Outcome) -> Settled:
-    """Return what to write down for an attempt."""
+def settled_of(
+    alert: Alert,
+    channel: AnyChannel,
+    claimed: Claimed,
+    outcome: Outcome,
+    *,
+    has_others: bool = False,
+) -> Settled:
+    """Return what to write down for an attempt; `has_others`: another provider may take it soon."""
     settled = _settled_of(alert, channel, claimed, outcome)
+    if has_others and settled.reason in ACCOUNT_FAULTS and settled.due_in is not None:
+        settled = replace(settled, due_in=_ELSEWHERE_WAIT)
     return replace(
         settled,
         detail=_storable(settled.detail),
@@ -72,7 +83,7 @@ def _settled_of(alert: Alert, channel: AnyChannel, claimed: Claimed, outcome: Ou
     base = Settled(
         attempt=claimed.attempt,
         alert_id=alert.id,
-        channel=channel.name,
+        channel=channel.channel,
         outcome=_WORD_OF[type(outcome)],
         work=Work.PENDING,
         tries=claimed.tries,

@@ -13,6 +13,8 @@ from workers.queue import QUEUE_AWAY
 #: Seconds between two looks at an empty bucket.
 SHORTEST_WAIT = 0.05
 LONGEST_WAIT = 2.0
+#: An overdraft that no bucket reaches.
+_BOUNDLESS = 1_000_000
 #: Seconds in which Redis is not asked for pace once it has failed: a frozen one takes five to fail,
 #: and each window would wait for it.
 _ASK_AGAIN = 10.0
@@ -73,6 +75,10 @@ class Paces:
         """Return units that were taken and not used."""
         if units > 0:
             await self._ask(sender, pace, -units, 0, 0)
+
+    async def owe(self, sender: str, pace: Pace, units: int) -> None:
+        """Take units that are used in any case, whatever is left."""
+        await self._ask(sender, pace, units, _BOUNDLESS, 0)
 
     async def _ask(
         self, sender: str, pace: Pace, wanted: int, overdraft: int, least: int

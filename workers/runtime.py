@@ -16,6 +16,7 @@ from ledger import alerts
 from ledger.engine import Ledger
 from templates.wording import wording_of
 from workers.gate import Gatekeeper
+from workers.health import Health
 from workers.lease import Lease
 from workers.metrics import Metrics
 from workers.pace import LocalPace, Paces
@@ -34,17 +35,18 @@ class UnknownAlertError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """An alert, and its messages as each channel prepared them, by (channel, locale)."""
+    """An alert, and its messages as prepared, by (channel, provider, locale)."""
 
     alert: Alert
-    prepared: dict[tuple[str, str], Any] = field(default_factory=dict)
+    prepared: dict[tuple[str, str, str], Any] = field(default_factory=dict)
 
     def message(self, channel: AnyChannel, locale: str) -> Any:
         """Return the message in a locale; made at the first asking, the same for everyone."""
-        found = self.prepared.get((channel.name, locale))
+        key = (channel.channel, channel.provider, locale)
+        found = self.prepared.get(key)
         if found is None:
-            found = channel.prepare(wording_of(self.alert, channel.name, locale))
-            self.prepared[channel.name, locale] = found
+            found = channel.prepare(wording_of(self.alert, channel.channel, locale))
+            self.prepared[key] = found
         return found
 
     def units(self, channel: AnyChannel, locale: str) -> int:
@@ -71,6 +73,7 @@ class Runtime:
     local_pace: LocalPace
     slots: Mapping[Lane, Slots]
     caps: Caps = field(default_factory=Caps)
+    health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
     showings: OrderedDict[str, Showing] = field(default_factory=OrderedDict)
     #: Tasks that nobody awaits; kept, since the loop itself holds them only weakly. `flights` are
@@ -92,6 +95,10 @@ class Runtime:
         That one speaks for the channel; who sends is chosen by each window.
         """
         return self.providers(mode).get(name)
+
+    def provider(self, mode: Mode, channel: str, name: str) -> AnyChannel | None:
+        """Return who took an attempt, None where they are gone from the settings."""
+        return self.providers(mode).one(channel, name)
 
     def providers(self, mode: Mode) -> Providers:
         """Return the providers of all channels for a mode."""

@@ -122,7 +122,7 @@ def _poll_in(receipt: int) -> float | None:
 async def _ask(run: Runtime, attempt: Open) -> Sequence[Candidate] | None:
     """Return what the provider holds; None where it gave no answer or nobody can be asked."""
     showing = await run.showing(attempt.alert_id)
-    channel = run.channel(showing.alert.mode, attempt.channel)
+    channel = run.provider(showing.alert.mode, attempt.channel, attempt.provider)
     if channel is None or not can_find(channel):
         return None
     prepared = channel.prepare(wording_of(showing.alert, attempt.channel, attempt.locale))
@@ -166,7 +166,7 @@ async def _judge(
             ask_in=0 if failed else _poll_in(rank),
         )
     showing = await run.showing(attempt.alert_id)
-    channel = run.channel(showing.alert.mode, attempt.channel)
+    channel = run.provider(showing.alert.mode, attempt.channel, attempt.provider)
     askable = channel is not None and can_find(channel)
     waited = (now - attempt.opened_at) / SECOND
     if found is None and askable and waited < _ASK_NO_LONGER:
@@ -227,7 +227,7 @@ async def _poll(run: Runtime, attempt: Open) -> Decided:
     if attempt.receipt >= RANK[ReceiptKind.FAILED] or attempt.provider_id is None:
         return base
     showing = await run.showing(attempt.alert_id)
-    channel = run.channel(showing.alert.mode, attempt.channel)
+    channel = run.provider(showing.alert.mode, attempt.channel, attempt.provider)
     if channel is None:
         return base
     pauses = [after.total_seconds() for after in POLL_AFTER]

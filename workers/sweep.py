@@ -90,8 +90,7 @@ class Sweep:
             )
 
     async def _ring_turn(self, alert: OpenAlert, channel: str, workers: int) -> None:
-        carrier = self._run.channel(alert.mode, channel)
-        width = width_for(carrier.pace, workers) if carrier else 1
+        width = width_for(self._run.providers(alert.mode).of(channel), workers)
         await self._ring(
             f"turn:{alert.id}:{channel}",
             lambda: self._run.queue.ring_turn(alert.id, channel, alert.lane, width),

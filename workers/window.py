@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from channels import AnyChannel
 from kentongan.caps import is_capped
 from kentongan.channel import Gate
 from kentongan.message import Envelope
@@ -24,9 +23,11 @@ from ledger.claims import Claimed, Window
 from ledger.engine import LedgerAwayError
 from ledger.settle import Settled, settle
 from workers.aftermath import look_after
+from workers.capping import uncount_unsent
 from workers.gate import Pass
 from workers.outcomes import settled_of
 from workers.ringing import ring_when_due
+from workers.routing import Route
 from workers.runtime import Runtime, Showing
 from workers.uncut import uncut
 
@@ -58,12 +59,13 @@ class _Sending:
         self,
         run: Runtime,
         showing: Showing,
-        channel: AnyChannel,
+        route: Route,
         *,
         dies_at: float,
         incarnation: str,
     ) -> None:
-        self._run, self._showing, self._channel = run, showing, channel
+        self._run, self._showing, self._channel = run, showing, route.channel
+        self._sender = route.sender.name
         self._dies_at, self._incarnation = dies_at, incarnation
         self._claimed_at = monotonic()
         self._capped = is_capped(showing.alert)
@@ -80,7 +82,7 @@ class _Sending:
             finally:
                 self._run.lease.release(send.transport)
             took = monotonic() - began
-            self._run.metrics.attempted(self._channel.name, send.outcome, took)
+            self._run.metrics.attempted(self._channel, send.outcome, took)
 
     async def _try(self, send: _Send) -> Outcome:
         """Send; make a bug in a channel an outcome like any other."""
@@ -93,7 +95,7 @@ class _Sending:
         except Exception as bug:
             log.exception(
                 "channel raised",
-                extra={"channel": channel.name, "delivery": send.claimed.attempt.delivery_id},
+                extra={"channel": channel.channel, "delivery": send.claimed.attempt.delivery_id},
             )
             kind = type(bug).__name__
             return Unknown(Reason.BUG, kind) if send.began else Deferred(Reason.BUG, kind)
@@ -102,7 +104,7 @@ class _Sending:
         wanted = Pass(
             attempt=send.claimed.attempt,
             alert_id=self._showing.alert.id,
-            channel=self._channel.name,
+            channel=self._channel.channel,
             address=send.claimed.address,
             incarnation=self._incarnation,
             dies_at=self._dies_at,
@@ -125,6 +127,7 @@ class _Sending:
             remaining=self._dies_at - monotonic(),
             capped=self._capped,
             response_url=response_url(self._run.deployment, claimed.attempt.delivery_id),
+            sender=self._sender,
         )
 
 
@@ -132,26 +135,26 @@ class Flight:
     """The sends of one window, settled as they end: one that hangs holds up no other's outcome.
 
     It flies by itself from the start: whoever made it may be cancelled. `landing` is the task that
-    ends when all has ended, None where nothing was claimed. `since` is a monotonic instant before
-    the claim, from which the alert's life is counted; `incarnation` is the one that claimed, which
-    may have lapsed since.
+    ends when all has ended, None where nothing was claimed; `held` says how many deliveries a cap
+    held back. `since` is a monotonic instant before the claim, from which the alert's life is
+    counted; `incarnation` is the one that claimed, which may have lapsed since.
     """
 
     def __init__(
         self,
         run: Runtime,
         showing: Showing,
-        channel: AnyChannel,
+        route: Route,
         window: Window,
         *,
         since: float,
         incarnation: str,
     ) -> None:
-        self._run, self._showing, self._channel = run, showing, channel
+        self._run, self._showing, self.route = run, showing, route
         sending = _Sending(
-            run, showing, channel, dies_at=since + window.remaining, incarnation=incarnation
+            run, showing, route, dies_at=since + window.remaining, incarnation=incarnation
         )
-        self.claimed = window.claimed
+        self.claimed, self.held = window.claimed, window.held
         self._aloft = {asyncio.create_task(sending.one(s)): s for s in map(_Send, window.claimed)}
         self.landing = run.fly(self._fly()) if self._aloft else None
 
@@ -182,14 +185,19 @@ class Flight:
         results = [(send.claimed, send.outcome or _cut_short(send)) for send in landed]
         if not results:
             return
-        alert, channel = self._showing.alert, self._channel
-        written = [settled_of(alert, channel, claimed, outcome) for claimed, outcome in results]
+        alert, channel = self._showing.alert, self.route.channel
+        has_others = len(self._run.providers(alert.mode).of(channel.channel)) > 1
+        written = [
+            settled_of(alert, channel, claimed, outcome, has_others=has_others)
+            for claimed, outcome in results
+        ]
         await _settle(self._run, written)
         for _, outcome in results:
             if isinstance(outcome, Accepted):
-                self._run.metrics.handed_over(alert, channel.name)
-        await look_after(self._run, alert, channel, results)
-        ring_when_due(self._run, alert, channel.name, written)
+                self._run.metrics.handed_over(alert, channel)
+        await uncount_unsent(self._run, alert, channel.channel, results)
+        await look_after(self._run, alert, channel, results, self.route.sender.name)
+        ring_when_due(self._run, alert, channel.channel, written)
 
 
 def _cut_short(send: _Send) -> Outcome:

@@ -9,13 +9,11 @@ from typing import Any
 from typing_extensions import override
 
 from kentongan.channel import Channel
+from kentongan.practice import PROVIDER as PRACTICE
 from kentongan.settings import SettingsError
 from kentongan.weights import Shares, at_rest
 
 AnyChannel = Channel[Any, Any]
-
-#: What practice is called in the books, so that its troubles and its pace are never the real ones.
-PRACTICE = "simulator"
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 _ONE = re.compile(rf"({_NAME.pattern})(?:=(\d{{1,3}}))?")
@@ -91,9 +89,15 @@ class Providers(Mapping[str, AnyChannel]):
         return self._by_channel.get(channel, ())
 
     def one(self, channel: str, provider: str) -> AnyChannel | None:
-        """Return a provider by its name; the first where it is gone or was never noted."""
+        """Return a provider by its name, None where it is gone.
+
+        The first is meant where none was noted, or the one that was alone before there was a list.
+        Never another: asked about a message that it never had, it would say that there is none, and
+        the message would be sent again.
+        """
         some = self.of(channel)
-        return next((one for one in some if one.provider == provider), next(iter(some), None))
+        alone = next(iter(some), None) if provider in {"", channel} else None
+        return next((one for one in some if one.provider == provider), alone)
 
     def at(self, kind: str) -> Sequence[AnyChannel]:
         """Return those whose callbacks come to `/callbacks/<kind>/…`."""

@@ -7,12 +7,13 @@ import pytest
 
 from kentongan.alert import Control
 from kentongan.channel import Gate
+from kentongan.circuit import Circuit
 from kentongan.clock import Micros, seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef
 from kentongan.message import Envelope
 from kentongan.outcome import Accepted, Deferred, Outcome, Reason, Refused
-from ledger import alerts, health, suppressions
+from ledger import alerts, providers, suppressions
 from ledger.claims import LEAST_LIFE
 from ledger.engine import Ledger, read_now
 from tests.fakes import asked
@@ -192,7 +193,8 @@ async def test_account_that_is_refused_three_times_is_set_aside(ledger: Ledger, 
         await send_some(run, running.alert.id, "sms")
         await landed(run)
         async with ledger.read() as db:
-            assert await health.is_stopped(db, "sms", "+1500")
+            [stands] = await providers.standings(db)
+        assert stands.circuit is Circuit.OPEN
         again = await crowd(ledger, 1)
 
         assert await send_some(run, again.alert.id, "sms")  # seconds until it looks again

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kentongan.channel import Pace
+from tests.fakes.hands import DullChannel
 from workers.pace import LONGEST_WAIT, SHORTEST_WAIT, LocalPace
 from workers.turn import width_for
 
@@ -65,7 +66,14 @@ def test_all_workers_together_never_exceed_the_pace(
     [(1, 8, 1), (3.9, 8, 1), (60, 8, 1), (101, 2, 2), (10_000, 2, 4), (10_000, 0, 1)],
 )
 def test_turns_grow_with_the_pace_up_to_two_a_worker(rate: float, workers: int, width: int) -> None:
-    assert width_for(Pace(units_per_second=rate, burst=1), workers) == width
+    assert width_for([DullChannel(rate=rate)], workers) == width
+
+
+@pytest.mark.parametrize(("rate", "width"), [(0.5, 1), (1, 1), (4, 3), (30, 3), (200, 6)])
+def test_slow_senders_have_a_turn_each_as_far_as_their_pace_is_worth_it(
+    rate: float, width: int
+) -> None:
+    assert width_for([DullChannel(rate=rate)] * 3, 8) == width
 
 
 def test_message_that_takes_several_units_is_granted_whole_or_not_at_all() -> None:
