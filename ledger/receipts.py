@@ -25,6 +25,10 @@ from ledger.schema import alert_progress, alerts, attempts, deliveries
 from ledger.settle import Running, best_receipt, is_reached, lock_running, poll_at
 
 FAILED_RANK = RANK[ReceiptKind.FAILED]
+#: What may turn out to have been called back; the last two, if the provider says so twice.
+_MAY_COME_BACK = frozenset(
+    {Work.SETTLED, Work.UNKNOWN, Work.RETRY_WAIT, Work.STOPPED, Work.EXPIRED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +270,8 @@ def _move(
 ) -> _Move:
     """Decide what a delivery's work becomes (docs/states.md draws the moves)."""
     work, rank = Work(row.work), standing.rank
+    if not ended and ref.no == row.latest and (back := _called_back(standing, row, allowed, now)):
+        return back
     if ended:
         # `pending` after an earlier attempt: a later one was handed back.
         waits = work in {Work.PENDING, Work.RETRY_WAIT, Work.UNKNOWN}
@@ -282,6 +288,20 @@ def _move(
         reason=standing.reason,
         due_at=due_at,
     )
+
+
+def _called_back(standing: Standing, row: Any, allowed: Allowed, now: int) -> _Move | None:
+    """Return what becomes of a delivery whose message its provider took back before it left.
+
+    Where its alert still runs, somebody did so at the provider, and it has failed.
+    """
+    is_back = standing.rank == FAILED_RANK and standing.reason == Reason.STOPPED
+    if not is_back or row.work not in _MAY_COME_BACK:
+        return None
+    work, reason = allowed.running[row.alert_id].work_for(Work.RETRY_WAIT, now)
+    if work is Work.RETRY_WAIT:
+        return None
+    return _Move(work=work, receipt=standing.rank, reason=reason)
 
 
 def _due_again(row: Any, allowed: Allowed, now: int) -> int | None:

@@ -82,7 +82,7 @@ class Calling:
 
     async def _ring(self, call: Call, fate: Fate) -> None:
         pool = self._carrier.pool
-        await pool.sleep(DIALS)
+        await pool.sleep(DIALS + max(self._carrier.behaviour.held, fate.held))
         call.report("initiated", "initiated")
         if fate.line is Line.FAILED:
             return self._finish(call, "failed")

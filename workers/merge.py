@@ -74,7 +74,7 @@ def _read(run: Runtime, event: Event) -> Iterator[EventReceipt]:
 
 
 def _receipts_of(run: Runtime, event: Event) -> Iterator[Receipt]:
-    if event.kind == "poll":
+    if event.kind in {"poll", "recall"}:
         yield _polled(event.payload, event.attempt)
         return
     channel = _teller(run, event)

@@ -6,14 +6,16 @@ Redis is only a doorbell. Should it be away, a sweep does the work itself instea
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from kentongan.alert import Control, Lane
-from ledger import events, leases, sweep
+from ledger import events, leases, recalls, sweep
 from ledger.sweep import OpenAlert
 from workers.expand import expand_some
 from workers.merge import merge_some
 from workers.queue import QUEUE_AWAY
+from workers.recall import recall, recallable
 from workers.runtime import Runtime
 from workers.turn import send_some, width_for
 
@@ -69,6 +71,9 @@ class Sweep:
         async with self._run.ledger.read() as db:
             due = await sweep.due_channels(db, running)
             over = await sweep.over_and_waiting(db, found)
+            held = await recalls.holding(
+                db, [a.id for a in found if a.is_over and recallable(self._run, a)]
+            )
             done = await sweep.closable(db, found)
         by_id = {alert.id: alert for alert in running}
         for alert_id, channel in due:
@@ -76,6 +81,9 @@ class Sweep:
         for alert in over:
             async with self._run.ledger.bulk() as db:
                 await sweep.end_waiting(db, alert, _PAGE)
+        for alert in found:
+            if alert.id in held:
+                self._begin(f"recall:{alert.id}", partial(recall, self._run, alert))
         for alert in done:
             async with self._run.ledger.write() as db:
                 await sweep.close_if_done(db, alert)
@@ -115,6 +123,10 @@ class Sweep:
                 log.info("queue is away; doing it directly", extra={"why": type(error).__name__})
             else:
                 return
+        self._begin(name, directly)
+
+    def _begin(self, name: str, directly: Work) -> None:
+        """Do something beside the looks, once at a time."""
         if name not in self._directly and not self._is_ending:
             task = asyncio.create_task(directly())
             self._directly[name] = task
