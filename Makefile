@@ -1,5 +1,6 @@
 # `make up` runs Kentongan with simulated carriers, `make test` runs every test, `make bench` measures
-# how fast it is (ONLY=row FULL=1 ENGINE=sqlite).
+# how fast it is (ONLY=row FULL=1 ENGINE=sqlite), `make chaos` what it survives (ONLY=fault SEED=7
+# ENGINE=sqlite, and FULL=1 for hours or CUT=1 for minutes).
 # They need git, make and Python 3.11 or newer with venv; all else is installed into .venv.
 PY ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 # Two test processes: the journeys start process trees of their own.
 JOBS ?= 2
 
-.PHONY: up test check bench format docs lock clean
+.PHONY: up test check bench chaos format docs lock clean
 
 up: $(RUN_STAMP)
 	@exec $(BIN)/kentongan up
@@ -20,6 +21,9 @@ test: $(TEST_STAMP)
 
 bench: $(TEST_STAMP)
 	@$(BIN)/python -m bench
+
+chaos: $(TEST_STAMP)
+	@$(BIN)/python -m tests.chaos
 
 check: $(TEST_STAMP)
 	$(BIN)/ruff format --check .

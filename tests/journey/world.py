@@ -39,7 +39,8 @@ HANDED_OVER = frozenset({"accepted", "sent", "delivered"})
 class World:
     """A service, workers and the simulator, none of them started; close it to be rid of all."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, **settings: str) -> None:
+        """`settings` are further variables of all processes, and go before those of journeys."""
         self.database_url = database_url
         #: Whether the last journey found the books in balance; if not, another world is made.
         self.is_sound = True
@@ -61,11 +62,12 @@ class World:
             "KENTONGAN_SIMULATOR_SMTP_PORT": str(smtp),
             "KENTONGAN_SIMULATOR_URL": self.carrier_url,
             **_channels(keyring, self.carrier_url, smtp, bounces),
+            **settings,
         }
-        self._processes = Processes(folder / "log", environ)
-        self.simulator = self._processes.simulator()
-        self.service = self._processes.serve()
-        self.workers = [self._processes.worker(), self._processes.worker()]
+        self.processes = Processes(folder / "log", environ)
+        self.simulator = self.processes.simulator()
+        self.service = self.processes.serve()
+        self.workers = [self.processes.worker(), self.processes.worker()]
         self.key = keys.new_secret()
         self.api = Client(self.url, self.key)
         self.carrier = Client(self.carrier_url)
@@ -195,13 +197,17 @@ class World:
 
     def balance(self) -> Comparison:
         """Hold the ledger against itself and the carriers' book; the books must balance."""
-        found = waited_for(self._compared())
+        found = self.compared()
         assert not found.faults, "\n".join(map(str, found.faults))
         self.is_sound = True
         return found
 
-    async def _compared(self) -> Comparison:
-        ledger = Ledger.open(self.database_url)
+    def compared(self, clock_offset: float = 0) -> Comparison:
+        """Return what is found by holding the ledger against itself and the carriers' book."""
+        return waited_for(self._compared(clock_offset))
+
+    async def _compared(self, clock_offset: float) -> Comparison:
+        ledger = Ledger.open(self.database_url, clock_offset=clock_offset)
         try:
             book = simulator_book.entries(self.carrier_url)
             found = await compare(ledger, book, simulator_book.CHANNELS)
@@ -211,7 +217,7 @@ class World:
         return found
 
     def close(self) -> None:
-        self._processes.close()
+        self.processes.close()
         self.valkey.close()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,1 @@
+"""Endurance: one fault after another under load, and the books balanced at the end."""

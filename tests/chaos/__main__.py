@@ -1,0 +1,92 @@
+"""Runs the endurance: `ENGINE=sqlite ONLY=kills SEED=7 FULL=1 python -m tests.chaos`."""
+
+import importlib
+import os
+import pkgutil
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.chaos import ordeals
+from tests.chaos.ordeal import Engine, NotPossibleError, Ordeal, Size
+from tests.chaos.report import Result, table, write
+from tests.chaos.stage import Stage
+
+_OUT = Path("build/chaos.json")
+_SEED = 20_260_203
+
+
+def main() -> int:
+    """Run what the environment asks for; exit 1 where something did not hold."""
+    seed = int(os.environ.get("SEED") or _SEED)
+    only, size = os.environ.get("ONLY", ""), _size()
+    given = os.environ.get("ENGINE", "").split()
+    wanted = [Engine(name) for name in given] or (
+        [Engine.SQLITE] if size is Size.CUT else list(Engine)
+    )
+    chosen = [each for each in known() if each.name.startswith(only) and each.count(size)]
+    if not chosen:
+        print(f"There is no fault {only}.", file=sys.stderr)
+        return 2
+    # Whoever is asked to stop cleans up as for Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    results = []
+    for engine in wanted:
+        for ordeal in chosen:
+            if engine in ordeal.engines:
+                results += _one(ordeal, engine, size, seed)
+    write(results, _OUT)
+    print(f"\n{table(results)}\n\nWritten to {_OUT}.")
+    return 0 if all(each.holds for each in results) else 1
+
+
+def known() -> Iterator[Ordeal]:
+    """Yield the faults in the order of their files' names."""
+    for found in sorted(pkgutil.iter_modules(ordeals.__path__), key=lambda found: found.name):
+        yield from importlib.import_module(f"tests.chaos.ordeals.{found.name}").ORDEALS
+
+
+def _size() -> Size:
+    asked = [size for size in (Size.CUT, Size.FULL) if os.environ.get(size.upper(), "") > "0"]
+    return asked[0] if asked else Size.PLAIN
+
+
+def _one(ordeal: Ordeal, engine: Engine, size: Size, seed: int) -> list[Result]:
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="kentongan-chaos-"))
+    keep = False
+    try:
+        result = _judged(ordeal, engine, size, seed, folder)
+        keep = not result.holds
+    except NotPossibleError as error:
+        print(f"{ordeal.name} ({engine}): skipped; {error}", flush=True)
+        return []
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{table([result])}\n({time.monotonic() - began:.0f} s)\n", flush=True)
+    if not result.holds:
+        extra = "" if size is Size.PLAIN else f"{size.upper()}=1 "
+        again = f"{extra}ENGINE={engine} ONLY='{ordeal.name}' SEED={seed} make chaos"
+        print("\n".join(result.wrong))
+        print(f"Again: {again}\nLogs: {folder}\n", flush=True)
+    return [result]
+
+
+def _judged(ordeal: Ordeal, engine: Engine, size: Size, seed: int, folder: Path) -> Result:
+    stage = Stage(ordeal, engine, size, seed, folder)
+    try:
+        if ordeal.peopled and ordeal.starts:
+            stage.up()
+        ordeal.run(stage, ordeal.count(size))
+        return stage.verdict()
+    finally:
+        stage.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

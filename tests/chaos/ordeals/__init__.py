@@ -1,0 +1,1 @@
+"""The faults: each file has `ORDEALS`, and is found by being here."""
