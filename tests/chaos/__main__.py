@@ -28,7 +28,8 @@ def main() -> int:
     wanted = [Engine(name) for name in given] or (
         [Engine.SQLITE] if size is Size.CUT else list(Engine)
     )
-    chosen = [each for each in known() if each.name.startswith(only) and each.count(size)]
+    names = tuple(only.split(","))  # without any, all begin so
+    chosen = [each for each in known() if each.name.startswith(names) and each.count(size)]
     if not chosen:
         print(f"There is no fault {only}.", file=sys.stderr)
         return 2

@@ -55,7 +55,7 @@ async def recovery(
         posted = accepted.get(alert)
         if posted is None:
             continue
-        waited = max(_gaps(moments, posted.at, first_tries), default=0.0)
+        waited = max(gaps(moments, posted.at, first_tries), default=0.0)
         if posted.lane is Lane.FLASH:
             found.flash = max(found.flash, waited)
         else:
@@ -76,7 +76,7 @@ def _first_tries(rows: Iterable[Any]) -> Mapping[str, list[float]]:
     return {alert: sorted(times) for alert, times in found.items()}
 
 
-def _gaps(moments: Sequence[float], since: float, times: Sequence[float]) -> Iterable[float]:
+def gaps(moments: Sequence[float], since: float, times: Sequence[float]) -> Iterable[float]:
     """Yield how long after each moment the next of `times` came; if it was struck again before
     that, the later moment counts."""
     for place, moment in enumerate(moments):
