@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos.ordeal import NotPossibleError
 
-_SIZE = "400m"
+_SIZE = "600m"
 _PIECE = b"\0" * 65536
 
 
@@ -18,6 +18,7 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
+        folder.parent.chmod(0o711)  # a server that runs as somebody else must get through
         argv = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE},mode=1777", "tmpfs", str(folder)]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode:
