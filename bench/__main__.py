@@ -31,10 +31,12 @@ def main() -> int:
         return 2
     # Whoever is asked to stop cleans up as for Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    results = asyncio.run(_measured(chosen, wanted, full=full))
+    results, broken = asyncio.run(_measured(chosen, wanted, full=full))
     write(results, _OUT, anew=not only and len(wanted) == len(Engine))
     print(f"\n{table(results)}\n\nWritten to {_OUT}.")
-    return 0 if all(each.holds for each in results) else 1
+    for why in broken:
+        print(f"Not measured: {why}", file=sys.stderr)
+    return 0 if not broken and all(each.holds for each in results) else 1
 
 
 def experiments() -> Iterator[Experiment]:
@@ -50,22 +52,28 @@ def _is_asked_for(experiment: Experiment, only: str, *, full: bool) -> bool:
     return any(row.name.startswith(only) and (full or not row.only_full) for row in experiment.rows)
 
 
-async def _measured(chosen: list[Experiment], wanted: list[Engine], *, full: bool) -> list[Result]:
+async def _measured(
+    chosen: list[Experiment], wanted: list[Engine], *, full: bool
+) -> tuple[list[Result], list[str]]:
+    """Return what was measured, and what could not be: one row's trouble costs no other row."""
     server = Server()
     folder = Path(tempfile.mkdtemp(prefix="kentongan-bench-"))
     results: list[Result] = []
+    broken: list[str] = []
     try:
         for experiment in chosen:
-            for engine in experiment.engines():
-                if engine in wanted:
-                    bench = Bench(
-                        engine=engine, full=full, folder=folder, server=server, seed=_SEED
-                    )
+            for engine in (each for each in experiment.engines() if each in wanted):
+                bench = Bench(engine=engine, full=full, folder=folder, server=server, seed=_SEED)
+                try:
                     results += await _one(experiment, bench)
+                except Exception as trouble:  # noqa: BLE001 - said at the end, and exits with 1
+                    name = experiment.rows[0].name
+                    broken.append(f"{name} on {engine}: {type(trouble).__name__}: {trouble}")
+                    print(f"{broken[-1]}\n", flush=True)
     finally:
         server.close()
         shutil.rmtree(folder, ignore_errors=True)
-    return results
+    return results, broken
 
 
 async def _one(experiment: Experiment, bench: Bench) -> list[Result]:

@@ -69,12 +69,14 @@ class Books:
     async def _until(self, query: str, alert: str, seconds: float) -> float:
         deadline = time.monotonic() + seconds
         while True:
+            began = time.monotonic()
             [(holds,)] = await self.ask(query, alert)
             if holds:
                 return time.monotonic()
             if time.monotonic() > deadline:
                 raise LateError(f"after {seconds:g} s: {await self.states(alert)}")
-            await asyncio.sleep(_LOOK_EVERY)
+            # Looking may take a twentieth of the time, lest it slows down what it looks at.
+            await asyncio.sleep(max(_LOOK_EVERY, 20 * (time.monotonic() - began)))
 
     def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
         marked = query.replace("$", "?")

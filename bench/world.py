@@ -25,6 +25,8 @@ SECRET = "a secret key of the bench that is long enough"  # noqa: S105 - of nobo
 ACCOUNT, TOKEN = "AC" + "1" * 32, "2" * 32
 SENDER = "+15005550006"
 MAIL_FROM = "alerts@kentongan.example"
+#: Seconds that an alert may take, and deliveries a second beyond that, until we give up.
+_AT_LEAST, _SLOWEST = 60, 300
 #: No sender's pace is in the way of what is measured.
 _HUGE = "1000000"
 
@@ -91,7 +93,7 @@ class World:
     async def send(self, group: str, channel: str, people: int, **changes: Any) -> str:
         """Post an alert and wait until all of it has gone out, as it should."""
         alert = await self.accept(group, channel, **changes)
-        await self.books.until_sent(alert)
+        await self.books.until_sent(alert, _AT_LEAST + people / _SLOWEST)
         states = await self.books.states(alert)
         if states != {_ENDS_AS[channel]: people}:
             raise UnexpectedStateError(f"{channel}: {states} of {people}")
