@@ -1,5 +1,6 @@
 """How a sending row is measured: our alert and the bare loop, in turn, after a warm-up of each."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,9 @@ from bench.row import Bench, Sample
 from bench.tell import tell
 from bench.world import standing
 
-ALTERNATIONS = 5
+#: So many alternations, and so many where one takes longer than that.
+ALTERNATIONS, FEWER = 5, 3
+_LONG = 10.0
 WARM = 500
 
 #: One run of a bare loop: what `bench.bare.hurry` prints.
@@ -24,7 +27,6 @@ class Contest:
     people: int
     environ: Mapping[str, str]
     crowd: Callable[[str, int], Crowd]
-    alternations: int = ALTERNATIONS
 
 
 async def contest(bench: Bench, ours: Contest, *theirs: Bare) -> list[list[Sample]]:
@@ -33,7 +35,8 @@ async def contest(bench: Bench, ours: Contest, *theirs: Bare) -> list[list[Sampl
     async with standing(bench, environ=ours.environ) as world:
         await world.gather(ours.crowd("warm", WARM))
         await world.send("warm", ours.channel, WARM)
-        for turn in range(ours.alternations):
+        for turn in range(ALTERNATIONS):
+            began = time.monotonic()
             group = f"g{turn}"  # people who have heard nothing yet, lest a cap holds us up
             await world.gather(ours.crowd(group, ours.people))
             async with world.measured() as took:
@@ -47,4 +50,6 @@ async def contest(bench: Bench, ours: Contest, *theirs: Bare) -> list[list[Sampl
                 )
                 kept.append(sample)
                 tell(f"{ours.channel} {turn}: {sample.ours:.0f} to {sample.theirs:.0f}")
+            if turn + 1 == FEWER and time.monotonic() - began > _LONG:
+                break
     return samples
