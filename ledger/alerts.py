@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import (
@@ -22,39 +22,48 @@ from kentongan.audience import Audience
 from kentongan.clock import Micros
 from kentongan.expansion import Stage
 from kentongan.ids import AlertId, KeyId
-from ledger.dialect import lock_alert
+from ledger.dialect import insert_many, lock_alert
 from ledger.engine import read_now
 from ledger.schema import alert_progress, alerts
 
 
 async def add(db: AsyncConnection, alert: Alert, *, expand_at: int) -> None:
     """Write an alert down; its expansion is due at `expand_at` (epoch microseconds)."""
-    await db.execute(
-        insert(alerts).values(
-            id=alert.id,
-            mode=alert.mode,
-            type=alert.type,
-            severity=alert.severity,
-            urgency=alert.urgency,
-            certainty=alert.certainty,
-            lane=alert.lane,
-            body=dict(alert.body),
-            wording=_wording(alert),
-            audience=alert.audience.to_json(),
-            channels=list(alert.channels),
-            options=[{"key": o.key, "label": dict(o.label)} for o in alert.options],
-            references=list(alert.references),
-            corrects=alert.corrects,
-            made_by=alert.made_by,
-            source=alert.source,
-            accepted_at=alert.accepted_at,
-            send_at=alert.send_at,
-            expires_at=alert.expires_at,
-        )
+    await add_many(db, [(alert, expand_at)])
+
+
+async def add_many(db: AsyncConnection, new: Sequence[tuple[Alert, int]]) -> None:
+    """Write alerts down, each with the instant at which its expansion is due."""
+    await insert_many(db, alerts, [_row(alert) for alert, _ in new])
+    await insert_many(
+        db,
+        alert_progress,
+        [{"alert_id": alert.id, "expand_at": due, "stage": Stage.POINTS} for alert, due in new],
     )
-    await db.execute(
-        insert(alert_progress).values(alert_id=alert.id, expand_at=expand_at, stage=Stage.POINTS)
-    )
+
+
+def _row(alert: Alert) -> dict[str, Any]:
+    return {
+        "id": alert.id,
+        "mode": alert.mode,
+        "type": alert.type,
+        "severity": alert.severity,
+        "urgency": alert.urgency,
+        "certainty": alert.certainty,
+        "lane": alert.lane,
+        "body": dict(alert.body),
+        "wording": _wording(alert),
+        "audience": alert.audience.to_json(),
+        "channels": list(alert.channels),
+        "options": [{"key": o.key, "label": dict(o.label)} for o in alert.options],
+        "references": list(alert.references),
+        "corrects": alert.corrects,
+        "made_by": alert.made_by,
+        "source": alert.source,
+        "accepted_at": alert.accepted_at,
+        "send_at": alert.send_at,
+        "expires_at": alert.expires_at,
+    }
 
 
 def _wording(alert: Alert) -> dict[str, Any]:

@@ -32,10 +32,10 @@ async def count_people(db: AsyncConnection, audience: Audience, most: int) -> in
     """Return how many people an audience is now; None: more than `most`."""
     total = len(audience.points)
     queries: list[Select[tuple[str]]] = []
-    named = audience_recipients(audience.groups, audience.recipients)
     if audience.groups or audience.recipients:
-        queries.append(named)
+        queries.append(audience_recipients(audience.groups, audience.recipients))
     if audience.of is not None:
+        named = audience_recipients(audience.groups, audience.recipients)
         whoever = alert_people.c.recipient_id
         once = or_(whoever.is_(None), whoever.not_in(named.with_only_columns(recipients.c.id)))
         queries.append(people_of(audience.of).where(once))

@@ -6,7 +6,7 @@ comparing with the head that the leader logs each minute.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,16 @@ from ledger.schema_people import audit, audit_chain
 
 PURPOSE = "audit"
 PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Something that somebody did. `detail` holds no address, text or secret."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,10 @@ class Verdict:
         return self.broken_at is None
 
 
+#: Made once: making a statement costs several times what running it does.
+_ADD = insert(audit).values(at=db_now())
+
+
 async def add(
     db: AsyncConnection,
     *,
@@ -55,16 +69,23 @@ async def add(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Note a deed in the transaction that does it. `detail` holds no address, text or secret."""
-    await db.execute(
-        insert(audit).values(
-            id=new_id("audit"),
-            at=db_now(),
-            actor=actor,
-            action=action,
-            subject=subject,
-            detail=dict(detail or {}),
-        )
-    )
+    deed = Deed(actor=actor, action=action, subject=subject, detail=detail or {})
+    await db.execute(_ADD, _row(deed))
+
+
+async def add_many(db: AsyncConnection, deeds: Sequence[Deed], now: int) -> None:
+    """Note deeds in the one transaction that does them, at the ledger's `now`."""
+    await insert_many(db, audit, [_row(deed) | {"at": now} for deed in deeds])
+
+
+def _row(deed: Deed) -> dict[str, Any]:
+    return {
+        "id": new_id("audit"),
+        "actor": deed.actor,
+        "action": deed.action,
+        "subject": deed.subject,
+        "detail": dict(deed.detail),
+    }
 
 
 async def chain(db: AsyncConnection, keyring: Keyring, *, limit: int = PAGE) -> int:

@@ -28,6 +28,11 @@ _USELESS_HASH = "0" * 64
 FAILURES_PER_MINUTE = 30
 
 
+def elapsed() -> float:
+    """Return seconds of a clock that also counts while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who calls, and how far they may go."""
@@ -68,7 +73,7 @@ class Gatekeeper:
     that a key which verifies is let in however many others failed beside it.
     """
 
-    def __init__(self, ledger: Ledger, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ledger: Ledger, *, monotonic: Callable[[], float] = elapsed) -> None:
         self._ledger, self._monotonic = ledger, monotonic
         self._known: OrderedDict[str, _Remembered] = OrderedDict()
         self._failures = FailureLimit(most=FAILURES_PER_MINUTE, window=60)
@@ -84,9 +89,9 @@ class Gatekeeper:
         names = [f"from {_network(remote)}", *([f"key {prefix}"] if prefix else [])]
         held = await self._held(prefix, names) if prefix else None
         genuine = keys.is_genuine(secret, held.hash if held else _USELESS_HASH)
-        if held is None or not genuine or not held.key.is_good(self._now()):
+        if held is None or not genuine or not held.key.is_good(self.ledger_now()):
             self._fail(names)
-        self._used[held.key.id] = self._now()
+        self._used[held.key.id] = self.ledger_now()
         return Access(held.key)
 
     def used(self) -> dict[KeyId, int]:
@@ -138,8 +143,11 @@ class Gatekeeper:
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
-    def _now(self) -> int:
-        """The ledger's clock, as of the last look at it."""
+    def ledger_now(self) -> int:
+        """Return the ledger's clock in epoch microseconds, reckoned from the last look at it.
+
+        Whoever was admitted is as sure of it as of their key: it is `MEMORY` old at most.
+        """
         return int((self._monotonic() + self._clock_ahead) * 1e6)
 
     def _fail(self, names: list[str]) -> NoReturn:

@@ -36,7 +36,7 @@ async def once(call: Call, key: str | None, work: Work) -> Done:
         async with call.ledger.write() as db:
             reply = await work(db)
         return Done(reply.response(), is_first=True)
-    fingerprint = await _fingerprint(call.request)
+    fingerprint = await fingerprint_of(call.request)
     try:
         async with call.ledger.write() as db:
             known = await idempotency.claim(
@@ -45,7 +45,11 @@ async def once(call: Call, key: str | None, work: Work) -> Done:
             if known is None:
                 response = (await work(db)).response()
                 await idempotency.store(
-                    db, caller=call.caller, key=key, status=response.status, answer=_text(response)
+                    db,
+                    caller=call.caller,
+                    key=key,
+                    status=response.status,
+                    answer=response.text or "",
                 )
                 return Done(response, is_first=True)
     except TwinBusyError:
@@ -53,14 +57,11 @@ async def once(call: Call, key: str | None, work: Work) -> Done:
     return Done(_replay(known, fingerprint), is_first=False)
 
 
-async def _fingerprint(request: web.Request) -> str:
+async def fingerprint_of(request: web.Request) -> str:
+    """Return what tells a repeat from another request under the same key."""
     told = hashlib.sha256(f"{request.method} {request.raw_path}\n".encode())
     told.update(await request.read())
     return told.hexdigest()
-
-
-def _text(response: web.Response) -> str:
-    return response.text or ""
 
 
 def _replay(known: Known, fingerprint: str) -> web.Response:

@@ -13,6 +13,7 @@ from kentongan.deployment import Deployment
 from kentongan.keyring import Keyring
 from kentongan.settings import Settings
 from ledger.engine import Ledger
+from service.accept_group import AcceptGroup
 from service.access import Gatekeeper
 from service.counting import Counting
 from service.event_group import EventGroup
@@ -53,6 +54,7 @@ class House:
     now: Callable[[], datetime]
     counting: Counting = field(default_factory=Counting)
     event_group: EventGroup = field(default_factory=EventGroup)
+    accept_group: AcceptGroup = field(default_factory=AcceptGroup)
 
 
 HOUSE: web.AppKey[House] = web.AppKey("house", House)

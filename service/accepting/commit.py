@@ -1,16 +1,22 @@
 """The transaction behind a 202: the alert, its audit row, and for a correction the stop before."""
 
+from aiohttp import web
 from pydantic import Field
 
 from kentongan.access import Extent
 from kentongan.alert import Alert, AlertState, Control
 from kentongan.clock import seconds
 from ledger import alerts, audit, ceilings
+from ledger.audit import Deed
 from ledger.corrections import never_told
 from ledger.engine import Db, read_now
+from ledger.idempotency import Claim
+from service.accept_group import Entry
 from service.accepting.draft import Draft
 from service.calls import Call
+from service.idempotency import fingerprint_of
 from service.web.bodies import Out
+from service.web.openapi import Reply
 from service.web.problems import ProblemError
 
 #: What is told where waiting does not help by itself: the whole of the window.
@@ -44,6 +50,28 @@ class Accepted(Out):
     links: Links
 
 
+async def commit_with_others(call: Call, draft: Draft, key: str | None) -> web.Response | None:
+    """Commit `draft` together with what is accepted at the same time, and return its 202.
+
+    None: nothing was done, for it may have to wait; `commit` does it.
+    """
+    bounded = call.extent is Extent.OWN and call.access.key.people_per_hour is not None
+    if draft.original is not None or bounded:
+        return None
+    response = Reply(_accepted(draft, untold=None), status=202).response()
+    claim = None
+    if key is not None:
+        claim = Claim(
+            caller=call.caller,
+            key=key,
+            fingerprint=await fingerprint_of(call.request),
+            status=response.status,
+            answer=response.text or "",
+        )
+    entry = Entry(alert=draft.alert, deed=_deed(call, draft), claim=claim)
+    return response if await call.house.accept_group.join(call.ledger, entry) else None
+
+
 async def commit(call: Call, db: Db, draft: Draft) -> Accepted:
     """Write `draft` down. The original of a correction is stopped first, then counted."""
     alert, original = draft.alert, draft.original
@@ -55,8 +83,13 @@ async def commit(call: Call, db: Db, draft: Draft) -> Accepted:
     elif call.extent is Extent.OWN:
         await _refuse_above_ceiling(call, db, draft.people)
     await alerts.add(db, alert, expand_at=_expand_at(draft, now))
-    await audit.add(
-        db,
+    await audit.add_many(db, [_deed(call, draft)], now)
+    return _accepted(draft, untold)
+
+
+def _deed(call: Call, draft: Draft) -> Deed:
+    alert = draft.alert
+    return Deed(
         actor=call.caller,
         action=ceilings.ACCEPTED,
         subject=alert.id,
@@ -68,6 +101,10 @@ async def commit(call: Call, db: Db, draft: Draft) -> Accepted:
             "corrects": alert.corrects,
         },
     )
+
+
+def _accepted(draft: Draft, untold: int | None) -> Accepted:
+    alert = draft.alert
     return Accepted(
         id=alert.id,
         state=AlertState.EXPANDING if alert.send_at is None else AlertState.SCHEDULED,

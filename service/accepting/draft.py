@@ -11,7 +11,7 @@ from service.accepting.earlier import earlier_of, goes_first
 from service.accepting.faults import Faults
 from service.accepting.times import Times, times_of
 from service.accepting.ways import Ways, note_too_long, ways_for
-from service.accepting.whom import Whom, whom_for
+from service.accepting.whom import Whom, names_only_points, whom_for, whom_pasted
 from service.accepting.words import Worded, words_of
 from service.api.alert_bodies import NewAlert, NewOption
 from service.calls import Call
@@ -43,26 +43,43 @@ async def draft_of(call: Call, body: NewAlert) -> Draft:
         faults=faults,
     )
     options = _options(body.options, house.settings.default_locale, faults)
-    async with call.ledger.read() as db:
-        now = await read_now(db)
-        earlier = await earlier_of(call, db, body, faults)
-        ways = ways_for(house, body, earlier.original, faults)
-        whom = await whom_for(call, db, body, earlier.original, ways=ways, faults=faults)
-    times = times_of(body, now, faults)
+    found = await _found(call, body, faults)
+    times = times_of(body, found.now, faults)
     alert = _alert(
         call,
         body,
         worded=worded,
         options=options,
-        whom=whom,
-        ways=ways,
+        found=found,
         times=times,
-        now=now,
-        original=earlier.original,
     )
-    note_too_long(alert, ways, faults)
+    note_too_long(alert, found.ways, faults)
     faults.refuse_if_any()
-    return Draft(alert=alert, ways=ways, people=whom.people, original=earlier.original)
+    return Draft(alert=alert, ways=found.ways, people=found.whom.people, original=found.original)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What the ledger says: whom it is for, by which ways, about what, and what time it is."""
+
+    now: int
+    ways: Ways
+    whom: Whom
+    original: Alert | None = None
+
+
+async def _found(call: Call, body: NewAlert, faults: Faults) -> _Found:
+    if (asked := names_only_points(body)) is not None:
+        # Nothing to look up, and the caller's key has just told the time.
+        ways = ways_for(call.house, body, None, faults)
+        whom = whom_pasted(call, body, asked, ways=ways, faults=faults)
+        return _Found(now=call.house.gate.ledger_now(), ways=ways, whom=whom)
+    async with call.ledger.read() as db:
+        now = await read_now(db)
+        earlier = await earlier_of(call, db, body, faults)
+        ways = ways_for(call.house, body, earlier.original, faults)
+        whom = await whom_for(call, db, body, earlier.original, ways=ways, faults=faults)
+    return _Found(now=now, ways=ways, whom=whom, original=earlier.original)
 
 
 def _refuse_mode(call: Call, mode: Mode) -> None:
@@ -98,11 +115,8 @@ def _alert(
     *,
     worded: Worded,
     options: tuple[Option, ...],
-    whom: Whom,
-    ways: Ways,
+    found: _Found,
     times: Times,
-    now: int,
-    original: Alert | None,
 ) -> Alert:
     return Alert(
         id=new_alert_id(),
@@ -114,15 +128,15 @@ def _alert(
         lane=lane_of(body.severity, body.urgency, correction=goes_first(body)),
         words=worded.words,
         channel_words=worded.channel_words,
-        audience=whom.audience,
-        channels=tuple(ways),
+        audience=found.whom.audience,
+        channels=tuple(found.ways),
         options=options,
         references=tuple(AlertId(one) for one in body.references),
-        corrects=original.id if original else None,
+        corrects=found.original.id if found.original else None,
         made_by=call.caller,
         source=clean(body.source).strip(),
         body=body.model_dump(mode="json", exclude_unset=True),
-        accepted_at=Micros(now),
+        accepted_at=Micros(found.now),
         send_at=times.send_at,
         expires_at=times.expires_at,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from channels import AnyChannel
 from kentongan.access import Extent
-from kentongan.alert import Alert
+from kentongan.alert import Alert, AlertType
 from kentongan.audience import Audience, Of, PastedPoint, Who
 from kentongan.channel import AddressError, CountryNotAllowedError
 from kentongan.ids import AlertId, GroupId, RecipientId
@@ -47,6 +47,26 @@ async def whom_for(
     )
     people = await _people(call, db, found, faults)
     return Whom(audience=found, people=people)
+
+
+def names_only_points(body: NewAlert) -> NewAudience | None:
+    """Return the audience of an alert that speaks of nothing which would have to be looked up."""
+    asked = body.audience
+    if body.type is not AlertType.ALERT or body.references or body.stop_original:
+        return None
+    if asked is None or not asked.points or asked.groups or asked.recipients or asked.of:
+        return None
+    return asked
+
+
+def whom_pasted(
+    call: Call, body: NewAlert, asked: NewAudience, *, ways: Ways, faults: Faults
+) -> Whom:
+    """Return an audience of contact points alone."""
+    if call.extent is Extent.OWN:
+        _note_not_granted(asked, faults)
+    found = Audience(points=_points(asked, ways, faults, anywhere=not is_capped(body)))
+    return Whom(audience=found, people=_judged(call, len(found.points), faults))
 
 
 def _note_not_granted(asked: NewAudience, faults: Faults) -> None:
@@ -119,8 +139,17 @@ def _checked(channel: AnyChannel, address: str, *, anywhere: bool) -> str:
 
 
 async def _people(call: Call, db: Db, found: Audience, faults: Faults) -> int | None:
-    ceiling = call.access.key.people_per_alert if call.extent is Extent.OWN else None
-    counted = await count_people(db, found, max(MOST_COUNTED, ceiling or 0))
+    counted = await count_people(db, found, max(MOST_COUNTED, _ceiling(call) or 0))
+    return _judged(call, counted, faults)
+
+
+def _ceiling(call: Call) -> int | None:
+    return call.access.key.people_per_alert if call.extent is Extent.OWN else None
+
+
+def _judged(call: Call, counted: int | None, faults: Faults) -> int | None:
+    """Return how many people it is for, where they were all counted; note if they may not be."""
+    ceiling = _ceiling(call)
     if counted == 0 and not faults.are_about("audience"):
         faults.note("audience", "There is nobody in it.", "Check whom it is for.")
     if ceiling is not None and (counted is None or counted > ceiling):

@@ -13,7 +13,7 @@ from ledger import alert_people, alerts, audit, overviews
 from ledger.alert_people import Person
 from ledger.engine import Db
 from ledger.overviews import Overview
-from service.accepting.commit import Accepted, commit
+from service.accepting.commit import Accepted, commit, commit_with_others
 from service.accepting.draft import Draft, draft_of
 from service.accepting.rehearsal import DryRun, rehearse
 from service.api.alert_bodies import NewAlert, ResponseText
@@ -118,6 +118,9 @@ async def accept_alert(
             kind="idempotency-key-missing",
         )
     draft = await _draft_or_refusal(call, body)
+    if isinstance(draft, Draft) and (answer := await commit_with_others(call, draft, key)):
+        await _announce(call, draft)
+        return answer
 
     async def work(db: Db) -> Reply:
         if isinstance(draft, ProblemError):
