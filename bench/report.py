@@ -1,7 +1,7 @@
 """The table that people read, and the file that machines read."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bench.row import Result
@@ -20,11 +20,15 @@ def table(results: Sequence[Result]) -> str:
 
 
 def write(results: Iterable[Result], path: Path, *, anew: bool) -> None:
-    """Write results; unless `anew`, other rows that the file has are kept."""
+    """Write results; unless `anew`, other rows that the file has are kept.
+
+    The same goes as a table of Markdown beside it, for docs/performance.md.
+    """
     kept = {} if anew else {(each["name"], each["engine"]): each for each in _read(path)}
     kept |= {(each.row.name, str(each.engine)): as_record(each) for each in results}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([*kept.values()], indent=1) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(_page(kept.values()), encoding="utf-8")
 
 
 def as_record(result: Result) -> dict[str, str | float]:
@@ -57,6 +61,15 @@ def _cells(result: Result) -> tuple[str, ...]:
         str(result.samples),
         beside,
     )
+
+
+def _page(records: Iterable[Mapping[str, str | float]]) -> str:
+    lines = ["| what | engine | ratio | floor | aim | ours | theirs | unit |", "|---" * 8 + "|"]
+    for each in records:
+        figures = (f"{each[name]:,.4g}" for name in ("ratio", "floor", "aim", "ours", "theirs"))
+        cells = (each["name"], each["engine"], *figures, each["unit"])
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) + "\n"
 
 
 def _read(path: Path) -> list[dict[str, str | float]]:

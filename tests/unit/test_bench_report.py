@@ -88,6 +88,18 @@ def test_record_has_what_machines_read_and_nothing_else(tmp_path: Path) -> None:
     ]
 
 
+def test_page_has_a_line_for_each_record(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+
+    write([a_result(0.6), a_result(0.7, engine=Engine.POSTGRESQL)], path, anew=True)
+
+    _, _, *lines = path.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    assert lines == [
+        "| webhook | sqlite | 0.6 | 0.5 | 0.65 | 600 | 1,000 | sends/CPU-s |",
+        "| webhook | postgresql | 0.7 | 0.5 | 0.65 | 700 | 1,000 | sends/CPU-s |",
+    ]
+
+
 def test_one_row_measured_again_leaves_the_others_written(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     write([a_result(0.3), a_result(0.4, engine=Engine.POSTGRESQL)], path, anew=True)
