@@ -43,7 +43,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
         house = await _furnish(settings, environ, stack)
         await stack.enter_async_context(_repeating(lambda: _note_use(house)))
         if settings.metrics_port:
-            app = metrics_app(house.metrics, house.ledger)
+            app = metrics_app(house.metrics, house.ledger, settings.caps)
             await stack.enter_async_context(
                 _listening(app, settings.http_host, settings.metrics_port)
             )

@@ -2,12 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from kentongan.caps import Caps
 from kentongan.circuit import Circuit
+from kentongan.spending import ONE, Standing
+from ledger.cap_usage import standings
 from ledger.engine import Ledger, LedgerAwayError
 from ledger.gauges import Gauges, look
 
@@ -71,6 +75,12 @@ class Metrics:
             registry=at,
         )
         self._workers = Gauge("kentongan_workers", "Workers whose lease holds.", registry=at)
+        self._spent = Gauge(
+            "kentongan_spent", "What was spent, in the currency of prices.", ["period"], registry=at
+        )
+        self._spend_cap = Gauge(
+            "kentongan_spend_cap", "What may be spent.", ["period"], registry=at
+        )
         self._ledger = Gauge("kentongan_ledger_up", "0: the ledger is away.", registry=at)
 
     def show(self, gauges: Gauges | None) -> None:
@@ -89,6 +99,13 @@ class Metrics:
                 self._share.labels(*one.who).set(one.share)
         self._workers.set(gauges.workers)
 
+    def show_spending(self, money: Sequence[Standing]) -> None:
+        """Put what was spent, and what may be, into the gauges."""
+        for one in money:
+            self._spent.labels(one.period).set(one.spent / ONE)
+            if one.most is not None:
+                self._spend_cap.labels(one.period).set(one.most / ONE)
+
     def answered(self, request: web.Request, status: int, seconds: float) -> None:
         """Count one answer under its route's template; strangers share one name."""
         resource = request.match_info.route.resource
@@ -106,17 +123,17 @@ class Metrics:
 COUNT_LIFE = 5.0
 
 
-def metrics_app(metrics: Metrics, ledger: Ledger) -> web.Application:
+def metrics_app(metrics: Metrics, ledger: Ledger, caps: Caps | None = None) -> web.Application:
     """Return the application behind `KENTONGAN_METRICS_PORT`: `GET /metrics` and nothing else."""
-    scrape = _Scrape(metrics, ledger)
+    scrape = _Scrape(metrics, ledger, caps or Caps())
     app = web.Application()
     app.router.add_get("/metrics", scrape.page)
     return app
 
 
 class _Scrape:
-    def __init__(self, metrics: Metrics, ledger: Ledger) -> None:
-        self._metrics, self._ledger = metrics, ledger
+    def __init__(self, metrics: Metrics, ledger: Ledger, caps: Caps) -> None:
+        self._metrics, self._ledger, self._caps = metrics, ledger, caps
         self._lock = asyncio.Lock()
         self._good_until = 0.0
 
@@ -131,6 +148,8 @@ class _Scrape:
         try:
             async with self._ledger.read() as db:
                 self._metrics.show(await look(db))
+                if self._caps.prices:
+                    self._metrics.show_spending(await standings(db, self._caps))
         except LedgerAwayError:
             self._metrics.show(None)
         cost = time.monotonic() - began

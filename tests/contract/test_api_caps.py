@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from kentongan.alert import Severity
 from kentongan.spending import ONE
 from ledger.caps import spend
 from ledger.claims import claim
 from ledger.engine import Ledger, read_now
+from service.metrics import metrics_app
 from service.wiring import House
 from tests.fakes.alerting import got
 from tests.fakes.house import Client, Headers, made_house, serving
@@ -124,3 +126,15 @@ async def test_integrations_are_not_told(client: Client, integration: Headers) -
     status, _ = await got(client, integration, "/v1/caps")
 
     assert status == 403
+
+
+async def test_money_is_measured(house: House) -> None:
+    await spent(house, 2.5)
+    app = metrics_app(house.metrics, house.ledger, house.settings.caps)
+
+    async with TestClient(TestServer(app)) as scraper, scraper.get("/metrics") as answer:
+        page = await answer.text()
+
+    assert 'kentongan_spent{period="day"} 2.5' in page
+    assert 'kentongan_spend_cap{period="day"} 10.0' in page
+    assert 'kentongan_spend_cap{period="month"}' not in page
