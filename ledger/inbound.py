@@ -12,7 +12,7 @@ from kentongan.clock import seconds
 from kentongan.ids import DeliveryId, new_id
 from kentongan.keywords import Keyword, meaning, option_of
 from kentongan.receipt import RANK, Inbound, Pressed, ReceiptKind
-from ledger import suppressions
+from ledger import senders, suppressions
 from ledger.dialect import insert_or_skip
 from ledger.responses import ACKNOWLEDGED, respond
 from ledger.schema import alerts, attempts, deliveries
@@ -40,11 +40,18 @@ class Meaning(StrEnum):
 
 
 async def hear(
-    db: AsyncConnection, channel: str, message: Inbound, *, modes: Collection[Mode], now: int
+    db: AsyncConnection,
+    channel: str,
+    message: Inbound,
+    *,
+    modes: Collection[Mode],
+    now: int,
+    provider: str = "",
 ) -> Meaning:
     """Keep a message, once however often it is told, and do what it says.
 
-    `modes` are those that the teller carries: what the simulator says changes nothing that is
+    Whoever writes to a sender of ours is written to from that one (`provider` brought it). `modes`
+    are those that the teller carries: what the simulator says changes nothing that is
     real, neither an actual alert's answers nor whom we may write to.
     """
     inbound_id = new_id("inbound")
@@ -63,6 +70,8 @@ async def hear(
     )
     if kept.first() is None:
         return Meaning.REPEATED
+    if Mode.ACTUAL in modes and message.to:
+        await senders.wrote(db, channel, message.address, provider=provider, to=message.to)
     found, delivery_id = await _understood(db, channel, message, modes=modes, now=now)
     if found is not Meaning.UNREAD:
         await db.execute(

@@ -134,7 +134,7 @@ async def half_open(db: AsyncConnection, who: Who) -> None:
     await db.execute(
         update(provider_health)
         .where(_is(who), provider_health.c.opened_at.is_not(None))
-        .values(half_open_at=db_now(), trial_at=db_now())
+        .values(half_open_at=db_now(), trial_at=None)
     )
 
 
@@ -145,7 +145,7 @@ async def take_trial(db: AsyncConnection, who: Who) -> bool:
         .where(
             _is(who),
             provider_health.c.half_open_at.is_not(None),
-            provider_health.c.trial_at <= db_now(),
+            or_(provider_health.c.trial_at.is_(None), provider_health.c.trial_at <= db_now()),
         )
         .values(trial_at=db_now() + seconds(TRIAL_EVERY))
     )
@@ -164,16 +164,17 @@ async def reopen(db: AsyncConnection, who: Who) -> None:
 async def close(db: AsyncConnection, who: Who, resting: Shares) -> bool:
     """Send through a provider again, at first with a step of the traffic; True if it was aside.
 
-    `resting` are its channel's shares at rest. Faults are forgotten.
+    `resting` are its channel's shares at rest. Faults are forgotten. One that is not half-open is
+    left aside: what it took was under way before.
     """
     was_open = await db.execute(
         update(provider_health)
-        .where(_is(who), provider_health.c.opened_at.is_not(None))
+        .where(_is(who), provider_health.c.half_open_at.is_not(None))
         .values(opened_at=None, half_open_at=None, probe_at=None, trial_at=None)
     )
     await db.execute(
         update(provider_health)
-        .where(_is(who), or_(provider_health.c.faults > 0, provider_health.c.reason.is_not(None)))
+        .where(_is(who), provider_health.c.opened_at.is_(None))
         .values(faults=0, reason=None, detail=None)
     )
     if not was_open.rowcount:

@@ -1,7 +1,7 @@
 """`/callbacks/…`: what providers tell us is authenticated, written down, and only then answered."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
@@ -111,7 +111,7 @@ async def take(here: House, name: str, callback: Callback) -> Answer:
     if legible and any(not isinstance(report, Receipt) for report in reports):
         async with here.ledger.write() as db:
             await events.keep_many(db, [event])
-            verdicts = await _act(db, teller.channel.channel, reports, teller.modes)
+            verdicts = await _act(db, teller, reports)
     else:
         await here.event_group.keep(here.ledger, event)
         verdicts = ["receipt" for _ in reports] if legible and reports else ["unread"]
@@ -189,8 +189,9 @@ def _attempt_of(reports: Sequence[Report]) -> AttemptRef | None:
     return next((attempt for attempt in named if attempt), None)
 
 
-async def _act(db: Db, name: str, reports: Sequence[Report], modes: Collection[Mode]) -> list[str]:
+async def _act(db: Db, teller: _Teller, reports: Sequence[Report]) -> list[str]:
     """Do at once what people said; receipts are joined in bulk, by a worker."""
+    name, modes = teller.channel.channel, teller.modes
     verdicts: list[str] = []
     for report in reports:
         match report:
@@ -201,7 +202,9 @@ async def _act(db: Db, name: str, reports: Sequence[Report], modes: Collection[M
                 verdicts.append(await inbound.press(db, name, report, modes=modes, now=now))
             case Inbound():
                 now = await read_now(db)
-                verdicts.append(await inbound.hear(db, name, report, modes=modes, now=now))
+                provider = teller.channel.provider
+                heard = inbound.hear(db, name, report, modes=modes, now=now, provider=provider)
+                verdicts.append(await heard)
     return verdicts
 
 

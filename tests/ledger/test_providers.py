@@ -127,6 +127,15 @@ async def test_fault_of_a_half_open_provider_sets_it_aside_again(ledger: Ledger)
     assert (await standing(ledger)).circuit is Circuit.OPEN
 
 
+async def test_success_of_what_was_under_way_leaves_it_aside(ledger: Ledger) -> None:
+    await faults(ledger, 3)
+
+    assert not await close(ledger)
+
+    stands = await standing(ledger)
+    assert (stands.circuit, stands.reason) == (Circuit.OPEN, "account")
+
+
 async def test_provider_comes_back_with_one_step_of_the_traffic(ledger: Ledger) -> None:
     await known(ledger)
     await faults(ledger, 3)
