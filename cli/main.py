@@ -34,9 +34,16 @@ class Option:
     flag: str
     help: str
     default: str | None = None
+    is_flag: bool = False
 
 
-JSON = Option("--json", "print JSON")
+JSON = Option("--json", "print JSON", is_flag=True)
+#: Which dead letters; all that fit everything that is given.
+DEAD = (
+    Option("--alert", "those of one alert"),
+    Option("--channel", "those of one channel"),
+    Option("--reason", "those that failed for one reason, such as bug or poison"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,20 @@ COMMANDS = (
         "cli.ledger_check:check",
         "see whether the books balance",
         (Option("--simulator", "URL of the simulator that carries everything; its book too"), JSON),
+    ),
+    Command("dead list", "cli.dead:list_dead", "list what was given up, and why", (*DEAD, JSON)),
+    Command(
+        "dead replay",
+        "cli.dead:replay",
+        "try dead letters again",
+        (
+            *DEAD,
+            Option("--delivery", "one by its id"),
+            Option(
+                "--even-if-got", "also those who may have got it, perhaps twice then", is_flag=True
+            ),
+            JSON,
+        ),
     ),
     Command("config docs", "cli.config_docs:docs", "print every setting as Markdown"),
     Command(
@@ -132,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
 def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
     parser.set_defaults(does=command.does, parser=parser)
     for option in command.options:
-        if option is JSON:
+        if option.is_flag:
             parser.add_argument(option.flag, action="store_true", help=option.help)
         else:
             parser.add_argument(option.flag, default=option.default, help=option.help)

@@ -28,6 +28,7 @@ class Act(StrEnum):
 
     MAKE_ALERT = "alert.make"  # also stop, pause, resume, correct
     READ_ALERT = "alert.read"  # also its deliveries
+    REPLAY = "delivery.replay"  # dead letters
     READ_PEOPLE = "people.read"  # recipients, groups, suppressions
     WRITE_PEOPLE = "people.write"
     MANAGE_KEYS = "key.manage"
@@ -48,6 +49,7 @@ MAY: Mapping[Act, Mapping[Role, Extent]] = MappingProxyType(
             Role.AUDITOR: Extent.MASKED,
             Role.ADMIN: _ALL,
         },
+        Act.REPLAY: {Role.OFFICER: _ALL, Role.ADMIN: _ALL},
         Act.READ_PEOPLE: {Role.OFFICER: _ALL, Role.AUDITOR: Extent.MASKED, Role.ADMIN: _ALL},
         Act.WRITE_PEOPLE: {Role.OFFICER: _ALL, Role.ADMIN: _ALL},
         Act.MANAGE_KEYS: {Role.ADMIN: _ALL},

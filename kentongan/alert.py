@@ -152,6 +152,7 @@ class Alert:
     control: Control = Control.ACTIVE
     accepted_at: Micros
     send_at: Micros | None = None
+    send_zone: str | None = None  # the IANA zone that `send_at` was asked for in
     expires_at: Micros
 
     def locale_for(self, wanted: str | None, fallback: str) -> str:

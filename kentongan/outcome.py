@@ -50,6 +50,7 @@ class Reason(StrEnum):
     HANDED_BACK = "handed_back"
     PERSON_RATE = "person_rate"  # they had as many messages lately as one person may get
     SPEND_CAP = "spend_cap"  # what may be spent in a day or a month is spent
+    POISON = "poison"  # whoever sent it died of it, again and again
     ATTEMPTS_USED_UP = "attempts_used_up"
     NOT_PRACTISABLE = "not_practisable"  # a test alert on a channel without a simulator
     NOT_CONFIGURED = "not_configured"

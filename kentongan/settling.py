@@ -13,6 +13,9 @@ ASK_AFTER = (timedelta(seconds=2), timedelta(seconds=15), timedelta(seconds=30))
 #: The receipt poller asks this long after a hand-over whose receipts did not come.
 POLL_AFTER = (timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
 
+#: A delivery with which so many workers died is set aside: it may be what they died of.
+MOST_DEATHS = 3
+
 #: An attempt that has stood open this long is unknown, whoever lives.
 LONGEST_OPEN = timedelta(seconds=60)
 

@@ -62,6 +62,7 @@ def _row(alert: Alert) -> dict[str, Any]:
         "source": alert.source,
         "accepted_at": alert.accepted_at,
         "send_at": alert.send_at,
+        "send_zone": alert.send_zone,
         "expires_at": alert.expires_at,
     }
 
@@ -109,6 +110,7 @@ def alert_of(row: Row[Any]) -> Alert:
         control=Control(row.control),
         accepted_at=Micros(row.accepted_at),
         send_at=None if row.send_at is None else Micros(row.send_at),
+        send_zone=row.send_zone,
         expires_at=Micros(row.expires_at),
     )
 

@@ -171,16 +171,18 @@ _ENDED = frozenset({Work.SUPPRESSED, Work.EXPIRED, Work.STOPPED})
 _Stands = tuple[str | None, str | None]
 _NOT_BEGUN: set[_Stands] = {("not_begun", None), ("unknown", Resolution.NOT_BEGUN)}
 _TO_REPEAT: set[_Stands] = {("deferred", None), ("unknown", Resolution.REPEAT)}
+#: What failed for good may be asked for again (ledger.dead_letters).
+_REPLAYED: set[_Stands] = {("refused", None), ("unknown", Resolution.FAILED)}
 _LEAVES: Mapping[Work, set[_Stands]] = MappingProxyType(
     {
         Work.PENDING: _NOT_BEGUN,
         Work.ATTEMPTING: {(None, None)},
-        Work.RETRY_WAIT: _TO_REPEAT,
+        Work.RETRY_WAIT: _TO_REPEAT | _REPLAYED | {("unknown", Resolution.NOT_BEGUN)},
         Work.UNKNOWN: {("unknown", None)},
         # Repeats may be used up.
-        Work.FAILED: {("refused", None), ("unknown", Resolution.FAILED), *_TO_REPEAT},
-        Work.SUPPRESSED: _NOT_BEGUN | _TO_REPEAT,
-        Work.EXPIRED: _NOT_BEGUN | _TO_REPEAT,
-        Work.STOPPED: _NOT_BEGUN | _TO_REPEAT,
+        Work.FAILED: _REPLAYED | _TO_REPEAT,
+        Work.SUPPRESSED: _NOT_BEGUN | _TO_REPEAT | _REPLAYED,
+        Work.EXPIRED: _NOT_BEGUN | _TO_REPEAT | _REPLAYED,
+        Work.STOPPED: _NOT_BEGUN | _TO_REPEAT | _REPLAYED,
     }
 )

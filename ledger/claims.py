@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, exists, func, insert, literal_column, select, update
+from sqlalchemy import and_, exists, func, insert, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -13,14 +13,18 @@ from kentongan.clock import SECOND, seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from ledger import caps
-from ledger.dialect import db_now, is_postgresql, lock_alert
-from ledger.engine import read_now
+from ledger.dialect import db_now, is_postgresql, lock_alert, lock_suspects
 from ledger.schema import alerts, attempts, deliveries
 from ledger.schema_people import suppressions
 
 #: Written out, not bound: a partial index serves only what the planner can read.
 IS_PENDING = deliveries.c.work == literal_column(f"'{Work.PENDING}'")
 RETRY_WAITS = deliveries.c.work == literal_column(f"'{Work.RETRY_WAIT}'")
+
+#: What may have killed a worker is claimed apart from the rest: after its first death so many at
+#: once, then alone, so that what is not to blame is not lost with what is three times over.
+SUSPECTS = 16
+_IS_SUSPECT = text("deliveries.deaths > 0")
 
 #: With less life than this, in seconds, nothing is sent any more.
 LEAST_LIFE = 10.0
@@ -73,16 +77,25 @@ async def claim(
 ) -> Window:
     """Open at most `limit` attempts: due retries first, then what was never tried, by id.
 
+    Before all, a few retries by themselves that were open when a worker died.
+
     The alert's shared lock is a statement of its own: the next one then sees a stop that committed
     while it waited. `after` skips the ids that this turn has claimed before; `terms` are the caps
     that hold for it.
     """
     await caps.take_turns(db, terms)
     await lock_alert(db, alert_id, exclusive=False)
-    now = await read_now(db)
+    now, deaths = await _suspicion(db, alert_id, channel)
     due = and_(RETRY_WAITS, deliveries.c.due_at <= now)
-    rows = await _open(db, alert_id, channel, due, order=deliveries.c.due_at, limit=limit, now=now)
-    if len(rows) < limit:
+    rows: list[Any] = []
+    if deaths:
+        rows = await _open_suspects(db, alert_id, channel, deaths, limit=limit, now=now)
+    is_suspect = bool(rows)
+    if not is_suspect:
+        due = and_(due, deliveries.c.deaths == 0)
+        order = deliveries.c.due_at
+        rows = await _open(db, alert_id, channel, due, order=order, limit=limit, now=now)
+    if len(rows) < limit and not is_suspect:
         fresh = and_(IS_PENDING, deliveries.c.id > after)
         rows += await _open(
             db, alert_id, channel, fresh, order=deliveries.c.id, limit=limit - len(rows), now=now
@@ -114,6 +127,43 @@ async def claim(
         remaining=(expires - now) / SECOND,
         held=found - len(rows),
     )
+
+
+async def _suspicion(db: AsyncConnection, alert_id: str, channel: str) -> tuple[int, int]:
+    """Return the ledger's clock, and the most workers that a retry due now was lost with."""
+    due = and_(_IS_SUSPECT, RETRY_WAITS, deliveries.c.due_at <= db_now())
+    most = select(func.max(deliveries.c.deaths)).where(
+        deliveries.c.alert_id == alert_id, deliveries.c.channel == channel, due
+    )
+    row = (await db.execute(select(db_now(), most.scalar_subquery()))).one()
+    return int(row[0]), int(row[1] or 0)
+
+
+async def _open_suspects(
+    db: AsyncConnection, alert_id: str, channel: str, deaths: int, *, limit: int, now: int
+) -> list[Any]:
+    """Open a few retries that were open when a worker died, the most suspect first.
+
+    One with its second death behind it is opened only while no other such is open anywhere: its
+    third would be no proof against two.
+    """
+    due = and_(_IS_SUSPECT, RETRY_WAITS, deliveries.c.due_at <= now)
+    order = deliveries.c.id
+    if deaths > 1:
+        await lock_suspects(db, alert_id, channel)
+        other = deliveries.alias("other")
+        alone = ~exists().where(
+            other.c.alert_id == alert_id,
+            other.c.channel == channel,
+            text("other.deaths > 0"),
+            other.c.deaths > 1,
+            other.c.work == Work.ATTEMPTING,
+        )
+        last = and_(due, deliveries.c.deaths > 1, alone)
+        if rows := await _open(db, alert_id, channel, last, order=order, limit=1, now=now):
+            return rows
+    which, few = and_(due, deliveries.c.deaths == 1), min(limit, SUSPECTS)
+    return await _open(db, alert_id, channel, which, order=order, limit=few, now=now)
 
 
 async def _open(

@@ -38,6 +38,7 @@ class Decided:
     charged: bool = False
     due_in: float = 0
     may_repeat: bool = True
+    is_suspect: bool = False  # it may have killed its worker; it flies apart from the rest
     ask_in: float | None = None
     unanswered: bool = False  # this time does not count as asked
 
@@ -127,6 +128,8 @@ def _work_after(d: Decided, now: int) -> tuple[Work, int]:
     match d.resolution:
         case Resolution.SETTLED:
             return Work.SETTLED, now
+        case Resolution.NOT_BEGUN if d.is_suspect:
+            return Work.RETRY_WAIT, now
         case Resolution.NOT_BEGUN:
             return Work.PENDING, now
         case Resolution.REPEAT if d.may_repeat:

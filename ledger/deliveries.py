@@ -114,6 +114,14 @@ async def get(db: AsyncConnection, delivery_id: str) -> Shown | None:
     return _shown(row, people.get(row.id, ()))
 
 
+async def several(db: AsyncConnection, ids: Sequence[str]) -> list[Shown]:
+    """Return deliveries by their ids, as their rows say, in the order of their making."""
+    query = select(deliveries).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+    rows = (await db.execute(query)).all()
+    people = await _people(db, [row.id for row in rows])
+    return [_shown(row, people.get(row.id, ())) for row in rows]
+
+
 async def _narrowed(db: AsyncConnection, alert_id: str, which: Filter) -> list[ColumnElement[bool]]:
     """Return the conditions beside the state; somebody's few deliveries are looked up first."""
     found: list[ColumnElement[bool]] = []

@@ -69,6 +69,15 @@ async def lock_alert(db: AsyncConnection, alert_id: str, *, exclusive: bool) -> 
     )
 
 
+async def lock_suspects(db: AsyncConnection, alert_id: str, channel: str) -> None:
+    """Let one claim at a time look for what may have killed workers, until its transaction ends."""
+    if is_postgresql(db):
+        await db.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 1))"),
+            {"what": f"{alert_id}:{channel}"},
+        )
+
+
 async def insert_many(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows that all have the same columns; a conflict raises IntegrityError."""
     if not rows:

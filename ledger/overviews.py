@@ -42,6 +42,7 @@ class Overview:
     control_by: str | None
     accepted_at: int
     send_at: int | None
+    send_zone: str | None
     expires_at: int
     expanded_at: int | None
     counted: Counted | None
@@ -105,6 +106,7 @@ def _overviews() -> Select[Any]:
             alerts.c.control_by,
             alerts.c.accepted_at,
             alerts.c.send_at,
+            alerts.c.send_zone,
             alerts.c.expires_at,
             alert_progress.c.expanded_at,
             alert_progress.c.counts,
@@ -170,6 +172,7 @@ def _overview(row: Any) -> Overview:
         control_by=row.control_by,
         accepted_at=row.accepted_at,
         send_at=row.send_at,
+        send_zone=row.send_zone,
         expires_at=row.expires_at,
         expanded_at=row.expanded_at,
         counted=_counted(row),

@@ -168,6 +168,15 @@ Index(
     postgresql_where=_waits,
     sqlite_where=_waits,
 )
+_suspect = text("deaths > 0")
+# What may have killed its worker flies with few others, at the last alone (ledger.claims).
+Index(
+    "ix_deliveries_suspect",
+    deliveries.c.alert_id,
+    deliveries.c.channel,
+    postgresql_where=_suspect,
+    sqlite_where=_suspect,
+)
 _failed = deliveries.c.state == "failed"
 # Dead letters of all alerts, the latest first.
 Index("ix_deliveries_failed", deliveries.c.id, postgresql_where=_failed, sqlite_where=_failed)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.clock import Micros, seconds
@@ -45,7 +45,7 @@ async def declare_unknown(db: AsyncConnection, limit: int) -> int:
     await update_many(
         db,
         attempts,
-        [{"delivery_id": ref.delivery_id, "no": ref.no, **attempt} for ref in found],
+        [{"delivery_id": row.delivery_id, "no": row.no, **attempt} for row in found],
         keys=("delivery_id", "no"),
         guard="attempts.outcome IS NULL",
     )
@@ -53,32 +53,43 @@ async def declare_unknown(db: AsyncConnection, limit: int) -> int:
     await update_many(
         db,
         deliveries,
-        [{"id": ref.delivery_id, "attempts": ref.no, **delivery} for ref in found],
+        [
+            {
+                "id": row.delivery_id,
+                "attempts": row.no,
+                "deaths": row.deaths + int(row.died),
+                **delivery,
+            }
+            for row in found
+        ],
         keys=("id", "attempts"),
         guard="deliveries.work = 'attempting'",
     )
     return len(found)
 
 
-async def _abandoned(db: AsyncConnection, limit: int, now: int) -> list[AttemptRef]:
-    """Lock and return open attempts that nobody will settle any more."""
+async def _abandoned(db: AsyncConnection, limit: int, now: int) -> Sequence[Any]:
+    """Lock and return open attempts that nobody will settle any more; `died`: with their worker."""
     query = (
         _abandoned_at(now)
+        .add_columns(deliveries.c.deaths, (~_is_alive(now)).label("died"))
         .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
         .order_by(attempts.c.delivery_id)
         .limit(limit)
     )
     if is_postgresql(db):
         query = query.with_for_update(skip_locked=True, of=[deliveries, attempts])
-    rows = await db.execute(query)
-    return [AttemptRef(DeliveryId(row.delivery_id), row.no) for row in rows]
+    return (await db.execute(query)).all()
+
+
+def _is_alive(now: int) -> ColumnElement[bool]:
+    return exists().where(incarnations.c.id == attempts.c.worker, incarnations.c.until_at > now)
 
 
 def _abandoned_at(now: int) -> Select[Any]:
-    alive = exists().where(incarnations.c.id == attempts.c.worker, incarnations.c.until_at > now)
     longest = seconds(LONGEST_OPEN.total_seconds())
     return select(attempts.c.delivery_id, attempts.c.no).where(
-        attempts.c.outcome.is_(None), or_(~alive, attempts.c.opened_at < now - longest)
+        attempts.c.outcome.is_(None), or_(~_is_alive(now), attempts.c.opened_at < now - longest)
     )
 
 
@@ -97,6 +108,7 @@ class Open:
     worker_died: bool
     asks: int
     tries: int
+    deaths: int  # workers that were lost with an attempt of its delivery open
     receipt: int
     provider_id: str | None
 
@@ -131,6 +143,7 @@ async def take_due(db: AsyncConnection, limit: int) -> list[Open]:
             deliveries.c.address,
             deliveries.c.locale,
             deliveries.c.tries,
+            deliveries.c.deaths,
         )
         .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
         .where(or_(*same))
@@ -151,6 +164,7 @@ def _open_of(row: Any) -> Open:
         worker_died=row.reason == Reason.WORKER_DIED,
         asks=row.asks,
         tries=row.tries,
+        deaths=row.deaths,
         receipt=row.receipt,
         provider_id=row.provider_id,
     )

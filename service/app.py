@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 API_MODULES = (
     "service.api.alerts",
     "service.api.deliveries",
+    "service.api.dead_letters",
     "service.api.recipients",
     "service.api.imports",
     "service.api.groups",

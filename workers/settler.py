@@ -11,7 +11,7 @@ from kentongan.channel import Asked, Candidate, CannotAskError
 from kentongan.clock import SECOND, to_datetime
 from kentongan.outcome import Reason
 from kentongan.receipt import RANK, ReceiptKind
-from kentongan.settling import ASK_AFTER, POLL_AFTER, Resolution, decide
+from kentongan.settling import ASK_AFTER, MOST_DEATHS, POLL_AFTER, Resolution, decide
 from ledger import decisions, events, unknowns
 from ledger.decisions import Decided
 from ledger.engine import read_now
@@ -210,6 +210,10 @@ def _by_policy(
         log.warning("stays unknown", extra={"delivery": attempt.attempt.delivery_id})
         return base
     repeats = resolution is Resolution.REPEAT
+    if attempt.deaths >= MOST_DEATHS and resolution is not Resolution.FAILED:
+        log.error("set aside as poison", extra={"delivery": attempt.attempt.delivery_id})
+        aside = Resolution.REPEAT if repeats else Resolution.FAILED  # what left may have arrived
+        return replace(base, resolution=aside, by="policy", reason=Reason.POISON, may_repeat=False)
     wait = channel.retry.wait_before(attempt.tries + 1)
     return replace(
         base,
@@ -218,6 +222,7 @@ def _by_policy(
         reason=None if resolution is Resolution.NOT_BEGUN else Reason.NO_REPLY,
         charged=repeats,
         may_repeat=wait is not None,
+        is_suspect=attempt.deaths > 0,
     )
 
 

@@ -138,5 +138,6 @@ def _alert(
         body=body.model_dump(mode="json", exclude_unset=True),
         accepted_at=Micros(found.now),
         send_at=times.send_at,
+        send_zone=times.zone,
         expires_at=times.expires_at,
     )

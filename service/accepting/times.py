@@ -6,6 +6,7 @@ from kentongan.alert import Severity
 from kentongan.clock import Micros, seconds, to_micros
 from ledger.claims import LEAST_LIFE
 from service.accepting.faults import Faults
+from service.accepting.zones import instant_of, zone_called
 from service.api.alert_bodies import NewAlert
 
 #: A send_at that is no longer past than this means now: clocks differ, and requests take a while.
@@ -24,15 +25,17 @@ class Times:
     """Epoch microseconds; `send_at` is None where it goes out at once."""
 
     send_at: Micros | None
+    zone: str | None
     expires_at: Micros
 
 
 def times_of(body: NewAlert, now: int, faults: Faults) -> Times:
     """Return an alert's times. `expires_in` counts from acceptance, its default from sending."""
     send_at = _send_at(body, now, faults)
-    begins = send_at or now
+    begins, zone = send_at or now, body.zone if send_at else None
     if body.expires_in is None:
-        return Times(send_at=send_at, expires_at=Micros(begins + _life(body.severity)))
+        expires_at = begins + _life(body.severity)
+        return Times(send_at=send_at, zone=zone, expires_at=Micros(expires_at))
     expires_at = now + seconds(min(max(body.expires_in, -10_000_000), 1_000_000_000))
     if expires_at <= now:
         faults.note("expires_in", "It would have expired already.", "Give the seconds it has left.")
@@ -50,13 +53,21 @@ def times_of(body: NewAlert, now: int, faults: Faults) -> Times:
         )
     elif expires_at - begins > LONGEST:
         faults.note("expires_in", "It would live too long.", "At most 7 days after it is sent.")
-    return Times(send_at=send_at, expires_at=Micros(expires_at))
+    return Times(send_at=send_at, zone=zone, expires_at=Micros(expires_at))
 
 
 def _send_at(body: NewAlert, now: int, faults: Faults) -> Micros | None:
+    zone = None if body.zone is None else zone_called(body.zone, faults)
     if body.send_at is None:
+        if body.zone is not None:
+            faults.note("zone", "It is of no use by itself.", "Give send_at, or leave it out.")
         return None
-    send_at = to_micros(body.send_at)
+    if body.zone is not None and zone is None:
+        return None
+    instant = instant_of(body.send_at, zone, faults)
+    if instant is None:
+        return None
+    send_at = to_micros(instant)
     if send_at < now - LENIENCE:
         faults.note("send_at", "It is in the past.", "Choose a later instant, or leave it out.")
     elif send_at > now + FURTHEST:

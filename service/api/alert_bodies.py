@@ -7,7 +7,7 @@ from pydantic import Field
 from kentongan.alert import AlertType, Category, Certainty, Mode, Severity, Urgency
 from kentongan.audience import Who
 from kentongan.recipient import LOCALE, LONGEST_ADDRESS
-from service.web.bodies import Body, Instant, id_pattern
+from service.web.bodies import Body, InstantOrLocal, id_pattern
 
 AlertIdText = Annotated[str, Field(pattern=id_pattern("alr_"))]
 RecipientIdText = Annotated[str, Field(pattern=id_pattern("rcp_"))]
@@ -104,7 +104,14 @@ class NewAlert(Body):
         None, min_length=1, max_length=20, description="Left out: all that are configured."
     )
     options: list[NewOption] = Field(default_factory=list, max_length=9)
-    send_at: Instant | None = Field(None, description="Left out: at once.")
+    send_at: InstantOrLocal | None = Field(
+        None,
+        description="Left out: at once. With an offset, or as the clocks of `zone` show it.",
+    )
+    zone: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="The IANA time zone of `send_at`, as `Asia/Jakarta`; it is kept and shown.",
+    )
     expires_in: int | None = Field(
         None,
         description="Seconds from now after which nothing of it is sent; left out: 4 h after it is "

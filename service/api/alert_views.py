@@ -1,6 +1,8 @@
 """How alerts look in answers."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -83,7 +85,8 @@ class AlertSummary(Out):
     made_by: Maker
     source: str
     accepted_at: Instant
-    send_at: Instant | None
+    send_at: Instant | None = Field(description="With the offset of its zone, where it has one.")
+    zone: str | None = Field(description="The IANA time zone that `send_at` was asked for in.")
     expires_at: Instant
     expanded_at: Instant | None = Field(description="When all its people were found.")
     order: Order | None = Field(description="Who stopped, paused or resumed it last.")
@@ -193,13 +196,21 @@ def _summary(seen: Overview, counted: Counted | None) -> dict[str, Any]:
         "made_by": Maker(id=seen.made_by, name=seen.made_by_name),
         "source": seen.source,
         "accepted_at": to_datetime(seen.accepted_at),
-        "send_at": to_datetime(seen.send_at) if seen.send_at is not None else None,
+        "send_at": _local(seen.send_at, seen.send_zone),
+        "zone": seen.send_zone,
         "expires_at": to_datetime(seen.expires_at),
         "expanded_at": to_datetime(seen.expanded_at) if seen.expanded_at is not None else None,
         "order": _order(seen),
         "counts": _counts(counted, seen.now) if counted else None,
         "links": links_of(seen.id),
     }
+
+
+def _local(micros: int | None, zone: str | None) -> datetime | None:
+    if micros is None:
+        return None
+    instant = to_datetime(micros)
+    return instant.astimezone(ZoneInfo(zone)) if zone else instant
 
 
 def _order(seen: Overview) -> Order | None:

@@ -106,13 +106,13 @@ class WholeDelivery(DeliveryOut):
 
 def delivery_out(call: Call, one: Shown) -> DeliveryOut:
     """Return a delivery as this caller may see it."""
-    return DeliveryOut(**_fields(call, one))
+    return DeliveryOut(**delivery_fields(call, one))
 
 
 def whole_delivery(call: Call, one: Shown, story: Story) -> WholeDelivery:
     """Return everything about a delivery that this caller may see."""
     return WholeDelivery(
-        **_fields(call, one),
+        **delivery_fields(call, one),
         alert=one.alert_id,
         tries=[_attempt(call, one.address, each) for each in story.tries],
         responses=[
@@ -123,7 +123,8 @@ def whole_delivery(call: Call, one: Shown, story: Story) -> WholeDelivery:
     )
 
 
-def _fields(call: Call, one: Shown) -> dict[str, Any]:
+def delivery_fields(call: Call, one: Shown) -> dict[str, Any]:
+    """Return the fields of a `DeliveryOut`, for what has more than those."""
     return {
         "id": one.id,
         "channel": one.channel,

@@ -41,6 +41,25 @@ Instant = Annotated[
     BeforeValidator(_written_out),
     Field(json_schema_extra={"pattern": _RFC_3339}),
 ]
+#: The same, or what the clocks of a zone show that is given beside it.
+_OR_LOCAL = _RFC_3339.replace("([Zz]|", "([Zz]?|")
+_INSTANT_OR_LOCAL = re.compile(_OR_LOCAL, re.ASCII)
+
+
+def _written_out_or_local(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value) if _INSTANT_OR_LOCAL.match(value) else _no_instant()
+    except ValueError:
+        _no_instant()
+
+
+InstantOrLocal = Annotated[
+    datetime,
+    BeforeValidator(_written_out_or_local),
+    Field(json_schema_extra={"pattern": _OR_LOCAL}),
+]
 #: One line for people: no controls, no line ends, nothing that turns the reading direction.
 _LINE = "^[^\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 Line = Annotated[

@@ -12,6 +12,7 @@ depends_on = None
 
 _ident = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _failed = sa.text("state = 'failed'")
+_suspect = sa.text("deaths > 0")
 _held = sa.text("ask_at IS NOT NULL AND receipt <= 20 AND recalls < 3")
 
 
@@ -43,6 +44,13 @@ def upgrade() -> None:
         sqlite_where=_failed,
     )
     op.create_index(
+        "ix_deliveries_suspect",
+        "deliveries",
+        ["alert_id", "channel"],
+        postgresql_where=_suspect,
+        sqlite_where=_suspect,
+    )
+    op.create_index(
         "ix_attempts_held",
         "attempts",
         ["alert_id"],
@@ -53,6 +61,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_attempts_held", table_name="attempts")
+    op.drop_index("ix_deliveries_suspect", table_name="deliveries")
     op.drop_index("ix_deliveries_failed", table_name="deliveries")
     for table, columns in _added().items():
         for column in columns:
