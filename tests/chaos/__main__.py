@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ledger.engine import LedgerAwayError
 from tests.chaos import ordeals
 from tests.chaos.ordeal import Engine, NotPossibleError, Ordeal, Size
 from tests.chaos.report import Result, table, write
 from tests.chaos.stage import Stage
+from tests.journey.client import NoAnswerError
 
 _OUT = Path("build/chaos.json")
 _SEED = 20_260_203
@@ -83,7 +85,10 @@ def _judged(ordeal: Ordeal, engine: Engine, size: Size, seed: int, folder: Path)
     try:
         if ordeal.peopled and ordeal.starts:
             stage.up()
-        ordeal.run(stage, ordeal.count(size))
+        try:
+            ordeal.run(stage, ordeal.count(size))
+        except (AssertionError, LedgerAwayError, NoAnswerError) as error:
+            stage.blame(f"it did not come to its end: {error!r}")
         return stage.verdict()
     finally:
         stage.close()

@@ -5,11 +5,13 @@ from typing import Any
 
 from sqlalchemy import exists, func, select
 
+from kentongan.clock import SECOND
 from kentongan.delivery import Work
+from kentongan.expansion import Stage
 from ledger.check_book import Comparison
 from ledger.check_rules import FaultKind
-from ledger.engine import Ledger
-from ledger.schema import attempts, deliveries
+from ledger.engine import Ledger, read_now
+from ledger.schema import alert_progress, alerts, attempts, deliveries
 from tests.chaos.load import Load
 from tests.chaos.ordeal import Limits, Ordeal
 from tests.chaos.recovery import Recovery
@@ -32,6 +34,29 @@ async def open_ones(ledger: Ledger) -> int:
     )
     async with ledger.read() as db:
         return int((await db.execute(query)).scalar_one())
+
+
+async def waiting_longer(ledger: Ledger, seconds: float) -> bool:
+    """Tell whether anything of an alert that is so old was never tried, or not even found."""
+    async with ledger.read() as db:
+        before = await read_now(db) - int(seconds * SECOND)
+        untried = (
+            select(deliveries.c.id)
+            .join(alerts, alerts.c.id == deliveries.c.alert_id)
+            .where(
+                deliveries.c.work == Work.PENDING,
+                deliveries.c.attempts == 0,
+                alerts.c.accepted_at < before,
+            )
+            .limit(1)
+        )
+        unfound = (
+            select(alerts.c.id)
+            .join(alert_progress, alert_progress.c.alert_id == alerts.c.id)
+            .where(alert_progress.c.stage != Stage.DONE, alerts.c.accepted_at < before)
+            .limit(1)
+        )
+        return any([(await db.execute(query)).first() for query in (untried, unfound)])
 
 
 async def by_alert(ledger: Ledger) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -33,6 +33,8 @@ class Recovery:
     routine: float = 0.0
     decided: float = 0.0
     abandoned: int = 0  # attempts that lost their worker
+    #: The worst until work flowed again, by what had struck.
+    by_what: dict[str, float] = field(default_factory=dict)
 
     @property
     def worst(self) -> float:
@@ -50,12 +52,17 @@ async def recovery(
         )
         rows = (await db.execute(query)).all()
     found = Recovery()
-    moments = sorted(strike.at for strike in strikes)
+    struck = sorted(strikes, key=lambda strike: strike.at)
+    moments = [strike.at for strike in struck]
     for alert, first_tries in _first_tries(rows).items():
         posted = accepted.get(alert)
         if posted is None:
             continue
-        waited = max(gaps(moments, posted.at, first_tries), default=0.0)
+        waits = gaps(moments, posted.at, first_tries)
+        for place, wait in waits.items():
+            what = struck[place].what
+            found.by_what[what] = max(found.by_what.get(what, 0.0), wait)
+        waited = max(waits.values(), default=0.0)
         if posted.lane is Lane.FLASH:
             found.flash = max(found.flash, waited)
         else:
@@ -76,15 +83,17 @@ def _first_tries(rows: Iterable[Any]) -> Mapping[str, list[float]]:
     return {alert: sorted(times) for alert, times in found.items()}
 
 
-def gaps(moments: Sequence[float], since: float, times: Sequence[float]) -> Iterable[float]:
-    """Yield how long after each moment the next of `times` came; if it was struck again before
-    that, the later moment counts."""
+def gaps(moments: Sequence[float], since: float, times: Sequence[float]) -> dict[int, float]:
+    """Return how long after each moment, by its place, the next of `times` came; if it was struck
+    again before that, the later moment counts."""
+    found = {}
     for place, moment in enumerate(moments):
         after = bisect_right(times, moment)
         if moment < since or after == len(times):
             continue
         if place + 1 == len(moments) or times[after] < moments[place + 1]:
-            yield times[after] - moment
+            found[place] = times[after] - moment
+    return found
 
 
 def _decided_after(row: Any, strikes: Sequence[Strike]) -> float:

@@ -109,6 +109,16 @@ class Stage:
                     return left
                 time.sleep(_LOOK_EVERY)
 
+    def wait_until_caught_up(self, seconds: float = 60) -> None:
+        """Return when nothing waits that was not posted just now, or after so many seconds: else
+        the next fault would strike what the last one has left, and be blamed for it."""
+        deadline = time.monotonic() + seconds
+        with self.ledger() as (runner, ledger):
+            while time.monotonic() < deadline:
+                if not runner.run(judge.waiting_longer(ledger, 5.0)):
+                    return
+                time.sleep(_LOOK_EVERY)
+
     def verdict(self) -> Result:
         """Wait until all is decided, and hold the ledger against the book."""
         if not self.ordeal.peopled:
@@ -138,6 +148,8 @@ class Stage:
             "repeats under one id": repeats,
             "slowest answer s": self.load.slowest,
         }
+        worst = sorted(was.by_what.items(), key=lambda each: -each[1])[:5]
+        self.beside |= {f"after {what} s": took for what, took in worst}
         self.beside |= {f"heard {what}": count for what, count in self.load.heard.items()}
         self.beside |= {f"ended {state}": states[state] for state in sorted(states)}
 

@@ -32,17 +32,17 @@ def a_result(**changes: Any) -> Result:
 @pytest.mark.parametrize(
     ("moments", "times", "found"),
     [
-        ([10.0], [9.0, 12.0, 30.0], [2.0]),  # until the first of what was waiting
-        ([10.0], [9.0], []),  # nothing was waiting
-        ([10.0, 11.0], [12.0], [1.0]),  # struck again before: the later one counts
-        ([10.0, 20.0], [12.0, 25.0], [2.0, 5.0]),
-        ([4.0], [9.0], []),  # it was posted later
+        ([10.0], [9.0, 12.0, 30.0], {0: 2.0}),  # until the first of what was waiting
+        ([10.0], [9.0], {}),  # nothing was waiting
+        ([10.0, 11.0], [12.0], {1: 1.0}),  # struck again before: the later one counts
+        ([10.0, 20.0], [12.0, 25.0], {0: 2.0, 1: 5.0}),
+        ([4.0], [9.0], {}),  # it was posted later
     ],
 )
 def test_recovery_is_the_time_from_a_fault_to_the_next_claim(
-    moments: Sequence[float], times: Sequence[float], found: Sequence[float]
+    moments: Sequence[float], times: Sequence[float], found: dict[int, float]
 ) -> None:
-    assert list(gaps(moments, 5.0, times)) == found
+    assert gaps(moments, 5.0, times) == found
 
 
 def test_what_took_too_long_is_told_unless_the_machine_is_granted_more() -> None:

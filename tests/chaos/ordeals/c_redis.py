@@ -24,7 +24,7 @@ def redis(stage: Stage, count: int) -> None:
                 time.sleep(stage.chance.uniform(1, 4))
                 stage.strike(name)
                 strike(stage)
-        time.sleep(2)
+                stage.wait_until_caught_up()
     if stage.load.heard:
         stage.blame(f"the service did not accept all the while: {dict(stage.load.heard)}")
 

@@ -23,7 +23,7 @@ def stopped(stage: Stage, count: int) -> None:
             time.sleep(30 if stage.is_full else 15)
             server.start()
             stage.strike("stop")
-        time.sleep(2)
+            stage.wait_until_caught_up()
 
 
 def restarted(stage: Stage, count: int) -> None:
@@ -35,7 +35,7 @@ def restarted(stage: Stage, count: int) -> None:
             server.stop("immediate")
             server.start()
             stage.strike("restart")
-        time.sleep(2)
+            stage.wait_until_caught_up()
 
 
 def cut(stage: Stage, count: int) -> None:
@@ -56,7 +56,7 @@ def cut(stage: Stage, count: int) -> None:
             time.sleep(stage.chance.uniform(1, 4))
             asyncio.run(cut_all())
             stage.strike("cut")
-        time.sleep(2)
+            stage.wait_until_caught_up()
 
 
 def held(stage: Stage, count: int) -> None:
@@ -70,7 +70,7 @@ def held(stage: Stage, count: int) -> None:
                 time.sleep(30 if stage.is_full else 15)
                 hog.execute("ROLLBACK")
             stage.strike("held")
-        time.sleep(2)
+            stage.wait_until_caught_up()
 
 
 def full(stage: Stage, count: int) -> None:
@@ -85,7 +85,7 @@ def full(stage: Stage, count: int) -> None:
             if stage.postgres:
                 stage.postgres.start()  # nothing, unless it has given up
             stage.strike("full")
-        time.sleep(2)
+            stage.wait_until_caught_up()
 
 
 def _server(stage: Stage) -> Postgres:

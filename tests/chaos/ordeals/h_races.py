@@ -11,7 +11,7 @@ from kentongan.alert import Control
 from kentongan.clock import Micros, seconds
 from ledger import alerts, suppressions
 from ledger.claims import LEAST_LIFE, claim
-from ledger.engine import SERVICE_PATIENCE, Ledger, read_now
+from ledger.engine import SERVICE_PATIENCE, Ledger, LedgerAwayError, read_now
 from ledger.leases import begin
 from ledger.schema import attempts, deliveries
 from tests.chaos.ordeal import Ordeal
@@ -102,13 +102,21 @@ async def _race(
 
 async def _clear(ledger: Ledger, running: Running, chance: random.Random) -> None:
     """Claim one after another, until nothing may be claimed any more."""
-    async with ledger.write() as db:
-        worker = await begin(db, "chaos:0")
+    worker = ""
     while True:
-        async with ledger.write() as db:
-            window = await claim(
-                db, alert_id=running.alert.id, channel="sms", sender="+1500", worker=worker, limit=1
-            )
+        try:
+            async with ledger.write() as db:
+                worker = worker or await begin(db, "chaos:0")
+                window = await claim(
+                    db,
+                    alert_id=running.alert.id,
+                    channel="sms",
+                    sender="+1500",
+                    worker=worker,
+                    limit=1,
+                )
+        except LedgerAwayError:  # SQLite: fifteen others were quicker, again and again
+            continue
         if not window.claimed:
             return
         await asyncio.sleep(chance.uniform(0, 0.02))
