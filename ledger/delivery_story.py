@@ -19,6 +19,7 @@ class Try:
     """One attempt. Times in epoch microseconds; `word` and `code` are the provider's own."""
 
     no: int
+    provider: str
     sender: str
     opened_at: int
     outcome: str | None
@@ -98,6 +99,7 @@ def _try(row: Any) -> Try:
     receipt = KIND_OF_RANK[row.receipt]
     return Try(
         no=row.no,
+        provider=row.provider,
         sender=row.sender,
         opened_at=row.opened_at,
         outcome=row.outcome,
