@@ -1,11 +1,25 @@
 """What differs between SQLite and PostgreSQL; nothing outside `ledger/` can tell which it is on."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from asyncpg import InterfaceError, PostgresError, UniqueViolationError
-from sqlalchemy import JSON, BigInteger, Table, bindparam, insert, text, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Table,
+    Text,
+    TextClause,
+    any_,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -129,46 +143,71 @@ async def update_many(
     """Update each row found by `keys` to its other values; return the keys of those that were hit.
 
     `guard` is more SQL for the WHERE, with the table's name before its columns; its parameters are
-    `params`. One statement on PostgreSQL (UPDATE … FROM unnest); on SQLite one prepared statement
-    a row, which costs no round trip there.
+    `params`. One statement for all rows: UPDATE … FROM unnest on PostgreSQL, FROM json_each on
+    SQLite, where a statement a row cost four hops to the driver's thread each.
     """
     if not rows:
         return []
     values = [name for name in rows[0] if name not in keys]
-    if is_postgresql(db):
-        columns = {f"u_{name}": _column(table, name, rows) for name in (*keys, *values)}
-        done = await db.execute(
-            text(_unnest_sql(table, keys, values, guard)), columns | dict(params or {})
-        )
-        return [tuple(row) for row in done]
-    hit: list[tuple[Any, ...]] = []
-    statement = update(table).where(*(table.c[key] == bindparam(f"k_{key}") for key in keys))
-    if guard:
-        statement = statement.where(text(guard))
-    statement = statement.values(
-        {name: bindparam(f"v_{name}", type_=table.c[name].type) for name in values}
-    )
-    for row in rows:
-        given = {f"k_{key}": row[key] for key in keys} | {f"v_{name}": row[name] for name in values}
-        done = await db.execute(statement, given | dict(params or {}))
-        if done.rowcount:
-            hit.append(tuple(row[key] for key in keys))
-    return hit
-
-
-def _unnest_sql(table: Table, keys: Sequence[str], values: Sequence[str], guard: str) -> str:
     names = [*keys, *values]
+    columns = [_column(table, name, rows) for name in names]
+    if is_postgresql(db):
+        source = _unnested(table, names)
+        given: dict[str, Any] = {f"u_{n}": c for n, c in zip(names, columns, strict=True)}
+    else:
+        source = _unpacked(names)
+        given = {"u_rows": json.dumps(list(zip(*columns, strict=True)))}
+    sql = _update_sql(table, source, keys, values, guard, is_json_cast=is_postgresql(db))
+    done = await db.execute(_prepared(sql), given | dict(params or {}))
+    return [tuple(row) for row in done]
+
+
+@cache
+def _prepared(sql: str) -> TextClause:
+    """Return a statement that is read once; there are as many as places that ask for one."""
+    return text(sql)
+
+
+def among(db: AsyncConnection, column: ColumnElement[Any], values: Iterable[str]) -> Any:
+    """Return the condition that a text column has one of `values`, however many, in one parameter.
+
+    `in_` would write a placeholder for each, and the database would read a new statement each time.
+    """
+    if is_postgresql(db):
+        return column == any_(literal(list(values), postgresql.ARRAY(Text)))
+    listed = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+def _unnested(table: Table, names: Sequence[str]) -> str:
     arrays = ", ".join(
         f"cast(:u_{name} AS {_ARRAY_OF.get(str(table.c[name].type), 'text')}[])" for name in names
     )
+    return f"unnest({arrays}) AS u({', '.join(names)})"
+
+
+def _unpacked(names: Sequence[str]) -> str:
+    columns = ", ".join(f"json_extract(value, '$[{at}]') AS {n}" for at, n in enumerate(names))
+    return f"(SELECT {columns} FROM json_each(:u_rows)) AS u"  # noqa: S608 - names of our schema
+
+
+def _update_sql(
+    table: Table,
+    source: str,
+    keys: Sequence[str],
+    values: Sequence[str],
+    guard: str,
+    *,
+    is_json_cast: bool,
+) -> str:
     joined = " AND ".join(f"{table.name}.{key} = u.{key}" for key in keys)
+    cast = {name for name in values if is_json_cast and _is_json(table, name)}
     sets = ", ".join(
-        f"{name} = {f'cast(u.{name} AS json)' if _is_json(table, name) else f'u.{name}'}"
-        for name in values
+        f"{name} = {f'cast(u.{name} AS json)' if name in cast else f'u.{name}'}" for name in values
     )
     returning = ", ".join(f"{table.name}.{key}" for key in keys)
     # Names are our schema's own, never a caller's; values travel as parameters.
     return (
-        f"UPDATE {table.name} SET {sets} FROM unnest({arrays}) AS u({', '.join(names)}) "  # noqa: S608
+        f"UPDATE {table.name} SET {sets} FROM {source} "  # noqa: S608
         f"WHERE {joined}{' AND ' + guard if guard else ''} RETURNING {returning}"
     )

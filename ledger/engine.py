@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from kentongan.clock import SECOND
 from ledger.bulk_lock import BulkLock
 from ledger.dialect import db_now
+from ledger.write_lock import WriteLock, begin_immediate
 
 #: How long a writer waits for SQLite's write lock: the service must answer 503 within two seconds.
 SERVICE_PATIENCE = 1.5
@@ -55,6 +56,7 @@ class Ledger:
     ) -> None:
         self._reading, self._writing, self._bulk = reading, writing, bulk
         self._lock = lock
+        self._write_lock = WriteLock()
         self._leaving: set[asyncio.Task[None]] = set()
         self.patience = WORKER_PATIENCE
 
@@ -79,10 +81,17 @@ class Ledger:
             yield db
 
     @asynccontextmanager
-    async def bulk(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction of many rows, under 20 ms on SQLite, which lets small writes pass it."""
+    async def bulk(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One transaction of many rows, under 20 ms on SQLite, which lets small writes pass it.
+
+        What is `urgent` (flash work) waits for no other bulk work, but for the write lock alone.
+        """
         if self._lock is None:
             async with self.write() as db:
+                yield db
+            return
+        if urgent:
+            async with _away_is_said(), self._transaction(self._bulk, _SMALL_WAIT) as db:
                 yield db
             return
         async with self._lock.held():
@@ -102,8 +111,8 @@ class Ledger:
                 yield db
                 await transaction.commit()  # whatever ends otherwise is rolled back by the pool
             return
-        async with self._connected(engine) as db:
-            await _begin_immediate(db, self.patience, wait)
+        async with self._write_lock.in_turn(self.patience), self._connected(engine) as db:
+            await begin_immediate(db, self.patience, wait)
             try:
                 yield db
             except BaseException:
@@ -175,20 +184,6 @@ async def _undone(opening: "asyncio.Task[AsyncConnection]") -> None:
 
 async def read_now(db: AsyncConnection) -> int:
     return int((await db.execute(select(db_now()))).scalar_one())
-
-
-async def _begin_immediate(db: AsyncConnection, patience: float, wait: float) -> None:
-    """Take the write lock, looking again each `wait` seconds; SQLite's own handler waits longer."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            await db.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            if "locked" not in str(error.orig) or time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(wait)
-        else:
-            return
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kentongan.alert import Control
 from kentongan.expansion import Expanded, Point, Stage
 from kentongan.ids import DeliveryId
-from ledger.dialect import db_now, insert_many, insert_or_skip, lock_alert
+from ledger.dialect import among, db_now, insert_many, insert_or_skip, lock_alert
 from ledger.schema import (
     alert_people,
     alert_progress,
@@ -67,7 +67,7 @@ async def known(
         select(deliveries.c.id, deliveries.c.channel, deliveries.c.address).where(
             deliveries.c.alert_id == alert_id,
             deliveries.c.step == 0,
-            deliveries.c.address.in_({address for _, address in points}),
+            among(db, deliveries.c.address, {address for _, address in points}),
         )
     )
     return {(row.channel, row.address): DeliveryId(row.id) for row in rows}
@@ -78,7 +78,7 @@ async def barred(db: AsyncConnection, points: Sequence[Point]) -> set[Point]:
     rows = await db.execute(
         select(suppressions.c.channel, suppressions.c.address).where(
             suppressions.c.lifted_at.is_(None),
-            suppressions.c.address.in_({address for _, address in points}),
+            among(db, suppressions.c.address, {address for _, address in points}),
         )
     )
     return {(row.channel, row.address) for row in rows}

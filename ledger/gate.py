@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Control
+from ledger.dialect import among
 from ledger.schema import alerts
 from ledger.schema_people import suppressions
 
@@ -34,7 +35,7 @@ async def barred(
     opted_out = await db.execute(
         select(suppressions.c.channel, suppressions.c.address).where(
             suppressions.c.lifted_at.is_(None),
-            suppressions.c.address.in_({address for _, address in points}),
+            among(db, suppressions.c.address, {address for _, address in points}),
         )
     )
     return Barred(

@@ -15,7 +15,7 @@ from kentongan.outcome import Reason
 from kentongan.receipt import RANK, REACHED_RANK, ReceiptKind
 from kentongan.settling import POLL_AFTER, Resolution
 from ledger.claims import LEAST_LIFE
-from ledger.dialect import Row, insert_many, lock_alert, update_many
+from ledger.dialect import Row, among, insert_many, lock_alert, update_many
 from ledger.engine import read_now
 from ledger.schema import alerts, attempts, deliveries, provider_events
 
@@ -94,7 +94,7 @@ async def standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef, 
             deliveries.c.response,
         )
         .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
-        .where(attempts.c.delivery_id.in_(ids))
+        .where(among(db, attempts.c.delivery_id, ids))
         .order_by(attempts.c.delivery_id, attempts.c.no)
         .with_for_update(of=[deliveries, attempts])
     )

@@ -3,7 +3,7 @@
 import logging
 from time import monotonic
 
-from kentongan.alert import Alert, Control
+from kentongan.alert import Alert, Control, Lane
 from kentongan.expansion import Stage, expand, next_stage
 from ledger import alerts, audiences, expansion, leases
 from ledger.engine import Db
@@ -74,7 +74,7 @@ async def _write_page(run: Runtime, showing: Showing, was: Progress) -> None:
         known=known,
     )
     stage = was.stage if cursor else next_stage(was.stage)
-    async with run.ledger.bulk() as db:
+    async with run.ledger.bulk(urgent=alert.lane is Lane.FLASH) as db:
         await expansion.write_page(db, alert.id, was=was, page=page, stage=stage, cursor=cursor)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from kentongan.alert import Lane
 from kentongan.caps import is_capped
 from kentongan.channel import Gate
 from kentongan.message import Envelope
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 2.0
 #: Seconds that an outcome waits for others to be written with.
 _SETTLE_EVERY = 0.1
+#: Outcomes a transaction: on SQLite it holds the write lock under 20 ms.
+_PAGE = 256
 #: How long a settle is tried while the ledger is away: an outcome that is given up turns unknown,
 #: and an unknown e-mail is sent again. What waits is bounded by the slots, so waiting costs little.
 _SETTLE_FOR = 600.0
@@ -191,7 +194,7 @@ class Flight:
             settled_of(alert, channel, claimed, outcome, has_others=has_others)
             for claimed, outcome in results
         ]
-        await _settle(self._run, written)
+        await _settle(self._run, written, alert.lane)
         for _, outcome in results:
             if isinstance(outcome, Accepted):
                 self._run.metrics.handed_over(alert, channel)
@@ -204,13 +207,13 @@ def _cut_short(send: _Send) -> Outcome:
     return Unknown(Reason.NO_REPLY) if send.began else NotBegun(Reason.HANDED_BACK)
 
 
-async def _settle(run: Runtime, written: Sequence[Settled]) -> None:
+async def _settle(run: Runtime, written: Sequence[Settled], lane: Lane) -> None:
     """Write outcomes down, trying again while the ledger is away."""
     deadline = monotonic() + _SETTLE_FOR
-    pages = [written[start : start + 100] for start in range(0, len(written), 100)]
+    pages = [written[start : start + _PAGE] for start in range(0, len(written), _PAGE)]
     while pages:
         try:
-            async with run.ledger.bulk() as db:
+            async with run.ledger.bulk(urgent=lane is Lane.FLASH) as db:
                 late = await settle(db, pages[0])
         except LedgerAwayError as error:
             if monotonic() > deadline:
