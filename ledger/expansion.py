@@ -118,6 +118,8 @@ async def write_page(
             people=alert_progress.c.people + len(page.people),
             deliveries=alert_progress.c.deliveries + len(page.deliveries),
             expanded_at=db_now() if done else None,
+            starts=0,  # whoever wrote a page did not die of it (ledger.starts)
+            starter=None,
         )
     )
     if not moved.rowcount:

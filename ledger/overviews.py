@@ -45,6 +45,7 @@ class Overview:
     send_zone: str | None
     expires_at: int
     expanded_at: int | None
+    set_aside_at: int | None
     counted: Counted | None
     now: int
 
@@ -109,6 +110,7 @@ def _overviews() -> Select[Any]:
             alerts.c.send_zone,
             alerts.c.expires_at,
             alert_progress.c.expanded_at,
+            alert_progress.c.set_aside_at,
             alert_progress.c.counts,
             alert_progress.c.counted_at,
             alert_progress.c.counted_in,
@@ -175,6 +177,7 @@ def _overview(row: Any) -> Overview:
         send_zone=row.send_zone,
         expires_at=row.expires_at,
         expanded_at=row.expanded_at,
+        set_aside_at=row.set_aside_at,
         counted=_counted(row),
         now=row.now,
     )

@@ -11,7 +11,7 @@ from kentongan.ids import AttemptRef, DeliveryId
 from kentongan.settling import Resolution
 from ledger.dialect import is_postgresql, update_many
 from ledger.engine import read_now
-from ledger.schema import attempts
+from ledger.schema import alerts, attempts
 
 #: Whoever takes one up has this many seconds; then it is tried again, three times in all (the
 #: index has the number too).
@@ -34,12 +34,12 @@ class Held:
 
 async def holding(db: AsyncConnection, alert_ids: Sequence[str]) -> set[str]:
     """Return those of these alerts of which something may be called back now; takes no lock."""
+    if not alert_ids:
+        return set()
     now = await read_now(db)
-    found: set[str] = set()
-    for alert_id in alert_ids:
-        if await db.scalar(select(exists().where(attempts.c.alert_id == alert_id, _may(now)))):
-            found.add(alert_id)
-    return found
+    some = exists().where(attempts.c.alert_id == alerts.c.id, _may(now))
+    rows = await db.execute(select(alerts.c.id).where(alerts.c.id.in_(alert_ids), some))
+    return set(rows.scalars())
 
 
 async def take(

@@ -45,6 +45,7 @@ class OpenAlert:
     control: Control
     expired: bool
     due: bool  # its expansion may begin
+    aside: bool  # its expansion was set aside
 
     @property
     def is_over(self) -> bool:
@@ -70,6 +71,7 @@ async def open_alerts(
             alert_progress.c.stage,
             expired.label("expired"),
             due.label("due"),
+            alert_progress.c.set_aside_at.is_not(None).label("aside"),
         )
         .join(alert_progress, alert_progress.c.alert_id == alerts.c.id)
         .where(
@@ -95,6 +97,7 @@ def _open_alert(row: Any) -> OpenAlert:
         control=Control(row.control),
         expired=bool(row.expired),
         due=bool(row.due),
+        aside=bool(row.aside),
     )
 
 

@@ -1,12 +1,13 @@
 """The job that turns an audience into people and deliveries, page by page."""
 
 import logging
+from contextlib import suppress
 from time import monotonic
 
 from kentongan.alert import Alert, Control, Lane
 from kentongan.expansion import Stage, expand, next_stage
-from ledger import alerts, audiences, expansion, leases
-from ledger.engine import Db
+from ledger import alerts, audiences, expansion, leases, starts
+from ledger.engine import Db, LedgerAwayError
 from ledger.expansion import PageRunTwiceError, Progress
 from workers.queue import QUEUE_AWAY
 from workers.runtime import JobContext, Runtime, Showing
@@ -32,6 +33,27 @@ async def expand_alert(ctx: JobContext, alert_id: str) -> None:
 
 async def expand_some(run: Runtime, alert_id: str) -> float | None:
     """Write pages for a while; return seconds until it is worth going on, None at the end."""
+    async with run.ledger.read() as db:
+        look = await starts.look(db, alert_id)
+    if look.is_aside:
+        return None
+    if not look.is_noted:
+        return await _expand_some(run, alert_id)
+    worker = run.lease.incarnation
+    async with run.ledger.write() as db:
+        if not await starts.begin(db, alert_id, worker):
+            log.error("expansion set aside: workers died of it", extra={"alert": alert_id})
+            return None
+    try:
+        return await _expand_some(run, alert_id)
+    finally:
+        # Without the ledger the start stays noted; while we live, it is held against nobody.
+        with suppress(LedgerAwayError):
+            async with run.ledger.write() as db:
+                await starts.end(db, alert_id, worker)
+
+
+async def _expand_some(run: Runtime, alert_id: str) -> float | None:
     showing = await run.showing(alert_id)
     until = monotonic() + _GIVE_WAY
     while monotonic() < until:

@@ -65,7 +65,8 @@ class Sweep:
         """Ring for what is due and end what is over; it looks before it takes any lock."""
         for alert in found:
             # Those of an expired alert are found too: nobody may be missing from the books.
-            if not alert.expanded and (alert.control is Control.ACTIVE or alert.expired):
+            is_left = not alert.expanded and not alert.aside
+            if is_left and (alert.control is Control.ACTIVE or alert.expired):
                 await self._ring_alert(alert)
         running = [a for a in found if a.control is Control.ACTIVE and not a.expired]
         async with self._run.ledger.read() as db:

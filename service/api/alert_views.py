@@ -89,6 +89,9 @@ class AlertSummary(Out):
     zone: str | None = Field(description="The IANA time zone that `send_at` was asked for in.")
     expires_at: Instant
     expanded_at: Instant | None = Field(description="When all its people were found.")
+    set_aside_at: Instant | None = Field(
+        description="When we stopped to look for its people, since worker after worker died of it."
+    )
     order: Order | None = Field(description="Who stopped, paused or resumed it last.")
     counts: CountsOut | None = Field(
         description="In lists the last count, null before the first; never older here than ten "
@@ -200,6 +203,7 @@ def _summary(seen: Overview, counted: Counted | None) -> dict[str, Any]:
         "zone": seen.send_zone,
         "expires_at": to_datetime(seen.expires_at),
         "expanded_at": to_datetime(seen.expanded_at) if seen.expanded_at is not None else None,
+        "set_aside_at": to_datetime(seen.set_aside_at) if seen.set_aside_at is not None else None,
         "order": _order(seen),
         "counts": _counts(counted, seen.now) if counted else None,
         "links": links_of(seen.id),

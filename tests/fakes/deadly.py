@@ -1,6 +1,7 @@
 """A plug-in that kills the process it sends in, told one address: as a bug in a driver might."""
 
 import os
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,7 +56,7 @@ class Deadly(Channel[DeadlySettings, str]):
 
     @override
     def units(self, prepared: str) -> int:
-        if DEADLY_TEXT in prepared and os.environ.get("KENTONGAN_DEADLY_WORKER"):
+        if DEADLY_TEXT in prepared and "worker" in sys.argv:
             os._exit(70)
         return 1
 

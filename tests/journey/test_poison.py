@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.migrate import upgrade
-from tests.fakes.deadly import POISON, plugged_in
+from tests.fakes.deadly import DEADLY_TEXT, POISON, plugged_in
 from tests.journey.alerts import Point, an_alert
 from tests.journey.conftest import Worlds
 from tests.journey.world import World
@@ -43,6 +43,20 @@ def test_row_that_kills_its_worker_is_set_aside_and_everybody_else_is_told(
     told = (tmp_path / "plugin" / "book.txt").read_text().splitlines()
     assert sum(line.endswith(POISON) for line in told) == 3
     deadly.balance()
+
+
+def test_alert_whose_expansion_kills_workers_is_set_aside_and_the_next_one_flows(
+    deadly: World,
+) -> None:
+    deadly_one = deadly.accept(an_alert(points(range(3)), channels=["deadly"], text=DEADLY_TEXT))
+
+    until(deadly, lambda: deadly.api.get(f"/v1/alerts/{deadly_one}")["set_aside_at"])
+
+    next_one = deadly.accept(an_alert(points(range(3, 6)), channels=["deadly"]))
+    until(deadly, lambda: deadly.states(next_one) == {"accepted": 3}, 30)
+    assert all(worker.is_alive for worker in deadly.workers)
+    [aside] = deadly.api.get("/v1/dead-letters")["alerts"]
+    assert aside["alert"] == deadly_one
 
 
 def points(places: range) -> list[Point]:

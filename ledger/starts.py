@@ -1,0 +1,85 @@
+"""Expansions of which workers die: starts that wrote no page are counted, up to three.
+
+An expansion that begins when it is due notes nothing: so an alert costs no write more. Only one
+that should have gone on before is noted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kentongan.clock import seconds
+from ledger.dialect import db_now
+from ledger.engine import read_now
+from ledger.schema import alert_progress, incarnations
+
+#: An expansion is set aside when so many noted starts ended with their worker.
+MOST_STARTS = 3
+#: What was due so many seconds ago and is not done may have been begun before.
+_FRESH = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Whether an expansion is set aside, and whether beginning it is to be noted."""
+
+    is_aside: bool
+    is_noted: bool
+
+
+async def look(db: AsyncConnection, alert_id: str) -> Look:
+    """Return how an expansion is to be begun; it takes no lock."""
+    row = (
+        await db.execute(
+            select(
+                alert_progress.c.set_aside_at,
+                (alert_progress.c.expand_at < db_now() - seconds(_FRESH)).label("late"),
+            ).where(alert_progress.c.alert_id == alert_id)
+        )
+    ).one_or_none()
+    if row is None:
+        return Look(is_aside=False, is_noted=False)
+    return Look(is_aside=row.set_aside_at is not None, is_noted=bool(row.late))
+
+
+async def begin(db: AsyncConnection, alert_id: str, worker: str) -> bool:
+    """Note that `worker` begins. False: the expansion is set aside now, for too many died of it.
+
+    While another that lives is at it, nothing is noted: two may write pages at once.
+    """
+    row = (
+        await db.execute(
+            select(alert_progress.c.starts, alert_progress.c.starter)
+            .where(alert_progress.c.alert_id == alert_id)
+            .with_for_update()
+        )
+    ).one()
+    now = await read_now(db)
+    lives = exists().where(incarnations.c.id == row.starter, incarnations.c.until_at > now)
+    if row.starter is not None and await db.scalar(select(lives)):
+        return True
+    if row.starts >= MOST_STARTS:
+        aside = {"set_aside_at": now, "starter": None}
+        await _write(db, alert_id, aside)
+        return False
+    await _write(db, alert_id, {"starts": row.starts + 1, "starter": worker})
+    return True
+
+
+async def end(db: AsyncConnection, alert_id: str, worker: str) -> None:
+    """Note that `worker` lived to end what it began, whatever came of it."""
+    await db.execute(
+        update(alert_progress)
+        .where(alert_progress.c.alert_id == alert_id, alert_progress.c.starter == worker)
+        .values(starts=0, starter=None)
+    )
+
+
+async def _write(
+    db: AsyncConnection, alert_id: str, values: Mapping[str, int | str | None]
+) -> None:
+    await db.execute(
+        update(alert_progress).where(alert_progress.c.alert_id == alert_id).values(values)
+    )
