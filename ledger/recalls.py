@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,39 +52,29 @@ async def take(
     """
     now = await read_now(db)
     query = (
-        select(
-            attempts.c.delivery_id,
-            attempts.c.no,
-            attempts.c.channel,
-            attempts.c.provider,
-            attempts.c.provider_id,
-            attempts.c.recalls,
-        )
+        select(attempts)
         .where(attempts.c.alert_id == alert_id, attempts.c.channel.in_(channels), _may(now))
         .limit(limit)
     )
     if is_postgresql(db):
         query = query.with_for_update(skip_locked=True)
     rows = (await db.execute(query)).all()
+    until = now + seconds(_HOLD)
     taken = [
-        {
-            "delivery_id": row.delivery_id,
-            "no": row.no,
-            "recalls": row.recalls + 1,
-            "recall_at": now + seconds(_HOLD),
-        }
-        for row in rows
+        {"delivery_id": r.delivery_id, "no": r.no, "recalls": r.recalls + 1, "recall_at": until}
+        for r in rows
     ]
     await update_many(db, attempts, taken, keys=("delivery_id", "no"))
-    return [
-        Held(
-            attempt=AttemptRef(DeliveryId(row.delivery_id), row.no),
-            channel=row.channel,
-            provider=row.provider,
-            provider_id=row.provider_id,
-        )
-        for row in rows
-    ]
+    return [_held_of(row) for row in rows]
+
+
+def _held_of(row: Any) -> Held:
+    return Held(
+        attempt=AttemptRef(DeliveryId(row.delivery_id), row.no),
+        channel=row.channel,
+        provider=row.provider,
+        provider_id=row.provider_id,
+    )
 
 
 def _may(now: int) -> ColumnElement[bool]:

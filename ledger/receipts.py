@@ -9,26 +9,19 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Mode
-from kentongan.clock import seconds
-from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from kentongan.joining import Standing, joined
 from kentongan.outcome import Reason
-from kentongan.receipt import RANK, REACHED_RANK, Receipt, ReceiptKind
+from kentongan.receipt import REACHED_RANK, Receipt
 from kentongan.retry import RetrySchedule
 from kentongan.settling import Resolution
 from ledger.dialect import update_many
 from ledger.engine import read_now
 from ledger.events import mark
 from ledger.provider_ids import holders
+from ledger.receipt_moves import Allowed, Move, move_for
 from ledger.schema import alert_progress, alerts, attempts, deliveries
-from ledger.settle import Running, best_receipt, is_reached, lock_running, poll_at
-
-FAILED_RANK = RANK[ReceiptKind.FAILED]
-#: What may turn out to have been called back; the last two, if the provider says so twice.
-_MAY_COME_BACK = frozenset(
-    {Work.SETTLED, Work.UNKNOWN, Work.RETRY_WAIT, Work.STOPPED, Work.EXPIRED}
-)
+from ledger.settle import best_receipt, is_reached, lock_running, poll_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +39,6 @@ class Joined:
 
     verdicts: Mapping[str, int]
     opted_out: Sequence[tuple[str, str]]  # channel, address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowed:
-    """What a join needs to know beside the receipts."""
-
-    running: Mapping[str, Running]
-    schedules: Mapping[str, RetrySchedule]
 
 
 Rows = Mapping[AttemptRef, Any]
@@ -213,16 +198,6 @@ async def _resolve(db: AsyncConnection, unsure: Mapping[AttemptRef, Standing], n
     await update_many(db, attempts, rows, keys=("delivery_id", "no"), guard=guard)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Move:
-    """What receipts make of one delivery."""
-
-    work: Work
-    receipt: int
-    reason: str | None = None
-    due_at: int | None = None
-
-
 async def _write_deliveries(
     db: AsyncConnection,
     changed: Mapping[AttemptRef, Standing],
@@ -235,10 +210,10 @@ async def _write_deliveries(
         for ref, standing in changed.items()
         if standing.rank >= REACHED_RANK or is_reached(rows[ref])
     }
-    moves: dict[AttemptRef, _Move] = {}
+    moves: dict[AttemptRef, Move] = {}
     for ref, standing in changed.items():
         ended = ref.delivery_id in reached
-        moves[ref] = _move(ref, standing, rows[ref], allowed, now, ended=ended)
+        moves[ref] = move_for(ref, standing, rows[ref], allowed, now, ended=ended)
     by_delivery: dict[str, dict[str, Any]] = {}
     for ref, move in sorted(moves.items()):
         row = rows[ref]
@@ -263,52 +238,3 @@ async def _write_deliveries(
             .where(alert_progress.c.alert_id.in_(sorted(again)))
             .values(closed_at=None)
         )
-
-
-def _move(
-    ref: AttemptRef, standing: Standing, row: Any, allowed: Allowed, now: int, *, ended: bool
-) -> _Move:
-    """Decide what a delivery's work becomes (docs/states.md draws the moves)."""
-    work, rank = Work(row.work), standing.rank
-    if not ended and ref.no == row.latest and (back := _called_back(standing, row, allowed, now)):
-        return back
-    if ended:
-        # `pending` after an earlier attempt: a later one was handed back.
-        waits = work in {Work.PENDING, Work.RETRY_WAIT, Work.UNKNOWN}
-        return _Move(work=Work.SETTLED if waits else work, receipt=rank)
-    if ref.no != row.latest or work not in {Work.SETTLED, Work.UNKNOWN, Work.RETRY_WAIT}:
-        return _Move(work=work, receipt=rank, reason=standing.reason)
-    fails_for_now = rank == FAILED_RANK and standing.transient
-    if work is Work.RETRY_WAIT and (fails_for_now or rank < FAILED_RANK):
-        return _Move(work=work, receipt=rank, reason=standing.reason, due_at=row.due_at)
-    due_at = _due_again(row, allowed, now) if fails_for_now else None
-    return _Move(
-        work=Work.SETTLED if due_at is None else Work.RETRY_WAIT,
-        receipt=rank,
-        reason=standing.reason,
-        due_at=due_at,
-    )
-
-
-def _called_back(standing: Standing, row: Any, allowed: Allowed, now: int) -> _Move | None:
-    """Return what becomes of a delivery whose message its provider took back before it left.
-
-    Where its alert still runs, somebody did so at the provider, and it has failed.
-    """
-    is_back = standing.rank == FAILED_RANK and standing.reason == Reason.STOPPED
-    if not is_back or row.work not in _MAY_COME_BACK:
-        return None
-    work, reason = allowed.running[row.alert_id].work_for(Work.RETRY_WAIT, now)
-    if work is Work.RETRY_WAIT:
-        return None
-    return _Move(work=work, receipt=standing.rank, reason=reason)
-
-
-def _due_again(row: Any, allowed: Allowed, now: int) -> int | None:
-    """Return when to try again; None: tries are used up, or the alert no longer runs by then."""
-    wait = allowed.schedules[row.channel].wait_before(max(row.tries, 1))
-    if wait is None:
-        return None
-    due_at = now + seconds(wait.total_seconds())
-    work, _ = allowed.running[row.alert_id].work_for(Work.RETRY_WAIT, due_at)
-    return due_at if work is Work.RETRY_WAIT else None
