@@ -54,6 +54,23 @@ async def hear(
     are those that the teller carries: what the simulator says changes nothing that is
     real, neither an actual alert's answers nor whom we may write to.
     """
+    inbound_id = await _kept(db, channel, message, now)
+    if inbound_id is None:
+        return Meaning.REPEATED
+    if Mode.ACTUAL in modes and message.to:
+        await senders.wrote(db, channel, message.address, provider=provider, to=message.to)
+    found, delivery_id = await _understood(db, channel, message, modes=modes, now=now)
+    if found is not Meaning.UNREAD:
+        await db.execute(
+            update(messages)
+            .where(messages.c.id == inbound_id)
+            .values(meaning=found, delivery_id=delivery_id)
+        )
+    return found
+
+
+async def _kept(db: AsyncConnection, channel: str, message: Inbound, now: int) -> str | None:
+    """Keep a message; None where it was told before."""
     inbound_id = new_id("inbound")
     kept = await db.execute(
         insert_or_skip(db, messages)
@@ -68,18 +85,7 @@ async def hear(
         )
         .returning(messages.c.id)
     )
-    if kept.first() is None:
-        return Meaning.REPEATED
-    if Mode.ACTUAL in modes and message.to:
-        await senders.wrote(db, channel, message.address, provider=provider, to=message.to)
-    found, delivery_id = await _understood(db, channel, message, modes=modes, now=now)
-    if found is not Meaning.UNREAD:
-        await db.execute(
-            update(messages)
-            .where(messages.c.id == inbound_id)
-            .values(meaning=found, delivery_id=delivery_id)
-        )
-    return found
+    return None if kept.first() is None else inbound_id
 
 
 async def _understood(

@@ -54,6 +54,7 @@ class AttemptOut(Out):
     """One try. Our words, and beside them the provider's own."""
 
     no: int
+    provider: str = Field(description="Who took it, as the settings call it.")
     sender: str
     opened_at: Instant
     outcome: str | None = Field(description="What the provider answered at once.")
@@ -152,6 +153,7 @@ def _instant(micros: int | None) -> Instant | None:
 def _attempt(call: Call, address: str, one: Try) -> AttemptOut:
     return AttemptOut(
         no=one.no,
+        provider=one.provider,
         sender=one.sender,
         opened_at=to_datetime(one.opened_at),
         outcome=one.outcome,
