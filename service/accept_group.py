@@ -39,6 +39,10 @@ class AcceptGroup:
         """
         return await self._group.join(ledger, entry)
 
+    def lag(self) -> float:
+        """Return for how many seconds somebody has been waiting for a commit."""
+        return self._group.lag()
+
 
 async def _together(db: Db, entries: Sequence[Entry]) -> Sequence[bool]:
     now = await read_now(db)

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NoReturn
 
 from kentongan.access import Act, Extent, extent_of
@@ -80,6 +81,7 @@ class Gatekeeper:
         self._turn = asyncio.Semaphore()
         self._clock_ahead = 0.0
         self._used: dict[KeyId, int] = {}
+        self._looks: dict[str, asyncio.Task[Held | None]] = {}
 
     async def admit(self, authorization: str | None, remote: str) -> Access:
         """Return who calls; raise a 401, alike for unknown, revoked and expired keys, or a 429."""
@@ -102,6 +104,7 @@ class Gatekeeper:
     def forget(self, key: Key) -> None:
         """Look again at the next use: the key was changed by this process."""
         self._known.pop(key.prefix, None)
+        self._looks.pop(key.prefix, None)
 
     async def _held(self, prefix: str, names: list[str]) -> Held | None:
         known = self._known.get(prefix)
@@ -128,11 +131,25 @@ class Gatekeeper:
             self._turn.release()
 
     async def _look(self, prefix: str) -> Held | None:
+        """Look once for all who ask at the same time, above all when a busy key's memory ends."""
+        look = self._looks.get(prefix)
+        if look is None:
+            look = self._looks[prefix] = asyncio.create_task(self._look_once(prefix))
+        return await asyncio.shield(look)
+
+    async def _look_once(self, prefix: str) -> Held | None:
         asked_at = self._monotonic()
-        async with self._ledger.read() as db:
-            held = await keys.find_by_prefix(db, prefix)
-            self._clock_ahead = await read_now(db) / 1e6 - self._monotonic()
-        self._remember(prefix, held, asked_at)
+        try:
+            async with self._ledger.read() as db:
+                held = await keys.find_by_prefix(db, prefix)
+                self._clock_ahead = await read_now(db) / 1e6 - self._monotonic()
+        finally:
+            # Not if the key was changed meanwhile: another look may be under way by now.
+            is_latest = self._looks.get(prefix) is asyncio.current_task()
+            if is_latest:
+                del self._looks[prefix]
+        if is_latest:
+            self._remember(prefix, held, asked_at)
         return held
 
     def _remember(self, prefix: str, held: Held | None, asked_at: float) -> None:
@@ -174,6 +191,7 @@ class Gatekeeper:
             )
 
 
+@lru_cache(maxsize=1024)
 def _network(remote: str) -> str:
     """Return what one abuser is likely to hold: an IPv4 address, or an IPv6 network of /64."""
     try:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
-from kentongan.access import Act, Extent, masked
+from kentongan.access import Act, Extent, Role, masked
 from kentongan.ids import KeyId
 from ledger.engine import Ledger
 from service.access import Access
@@ -69,11 +69,17 @@ def serving(op: Op) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         here = request.app[HOUSE]
         call = await _admitted(request, here, op.may) if op.may else None
-        parts = await read_parts(request, op.parts)
-        answer = await op.handler(call or request, **parts)
-        return _response(op, answer)
+        if call is None or call.access.key.role is not Role.INTEGRATION:
+            return await _served(op, request, call)
+        async with here.pressure.turn(here.lag()):
+            return await _served(op, request, call)
 
     return serve
+
+
+async def _served(op: Op, request: web.Request, call: Call | None) -> web.StreamResponse:
+    parts = await read_parts(request, op.parts)
+    return _response(op, await op.handler(call or request, **parts))
 
 
 async def _admitted(request: web.Request, here: House, act: Act) -> Call:

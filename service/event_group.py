@@ -31,3 +31,7 @@ class EventGroup:
     async def keep(self, ledger: Ledger, event: NewEvent) -> None:
         """Keep one event; it is committed when this returns. Raises `LedgerAwayError`."""
         await self._group.join(ledger, event)
+
+    def lag(self) -> float:
+        """Return for how many seconds somebody has been waiting for a commit."""
+        return self._group.lag()

@@ -5,14 +5,19 @@ much.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ledger.engine import Db, Ledger, LedgerAwayError
 
-#: Seconds that the first of a group waits for others.
+#: Seconds that the first of a group waits for others, and again while more of them come.
 TOGETHER = 0.003
+#: So often at most: a crowd is served in fewer and larger groups, nobody waits much longer.
+ROUNDS = 4
+#: As many within `TOGETHER` are a crowd.
+CROWD = 3
 #: Writes in one transaction.
 MOST = 200
 
@@ -24,6 +29,7 @@ DoneT = TypeVar("DoneT")
 class _Member(Generic[NewT, DoneT]):
     new: NewT
     done: "asyncio.Future[DoneT]"
+    since: float
 
 
 @dataclass(slots=True)
@@ -37,6 +43,7 @@ class Group(Generic[NewT, DoneT]):
 
     write: Callable[[Db, Sequence[NewT]], Awaitable[Sequence[DoneT]]]
     alone: Callable[[Ledger, NewT], Awaitable[DoneT]]
+    _under_way: "list[_Member[NewT, DoneT]]" = field(default_factory=list)
     _waiting: "list[_Member[NewT, DoneT]]" = field(default_factory=list)
     _writing: "asyncio.Task[None] | None" = None
 
@@ -46,19 +53,34 @@ class Group(Generic[NewT, DoneT]):
         Raises `LedgerAwayError`, and then nothing of it was done.
         """
         done: asyncio.Future[DoneT] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Member(new, done))
+        self._waiting.append(_Member(new, done, time.monotonic()))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all(ledger))
         return await done
 
+    def lag(self) -> float:
+        """Return for how many seconds the first of those who wait has been waiting."""
+        first = next(iter(self._under_way or self._waiting), None)
+        return time.monotonic() - first.since if first else 0.0
+
     async def _write_all(self, ledger: Ledger) -> None:
         try:
-            await asyncio.sleep(TOGETHER)
             while self._waiting:
+                await self._gather()
                 group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                self._under_way = group
                 await self._write_group(ledger, group)
         finally:
-            self._writing = None
+            self._under_way, self._writing = [], None
+
+    async def _gather(self) -> None:
+        """Wait for others, as long as they keep coming."""
+        for _ in range(ROUNDS):
+            before = len(self._waiting)
+            await asyncio.sleep(TOGETHER)
+            came = len(self._waiting) - before
+            if came < CROWD or len(self._waiting) >= MOST:
+                return
 
     async def _write_group(self, ledger: Ledger, group: "list[_Member[NewT, DoneT]]") -> None:
         try:

@@ -1,6 +1,7 @@
 """Runs the service: opens what it needs, serves until asked to stop, closes in reverse."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -51,6 +52,8 @@ async def run(settings: Settings, environ: Mapping[str, str], *, stop: asyncio.E
         await stack.enter_async_context(
             _serving(build_app(house), settings.http_host, settings.http_port)
         )
+        # What stands now stands for good; collecting it again and again took a tenth of the time.
+        gc.freeze()
         log.info("ready", extra={"port": settings.http_port})
         await stop.wait()
         log.info("stopping")

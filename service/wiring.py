@@ -18,6 +18,7 @@ from service.access import Gatekeeper
 from service.counting import Counting
 from service.event_group import EventGroup
 from service.metrics import Metrics
+from service.pressure import Pressure
 from service.readiness import Lookout
 
 
@@ -55,6 +56,11 @@ class House:
     counting: Counting = field(default_factory=Counting)
     event_group: EventGroup = field(default_factory=EventGroup)
     accept_group: AcceptGroup = field(default_factory=AcceptGroup)
+    pressure: Pressure = field(default_factory=Pressure)
+
+    def lag(self) -> float:
+        """Return for how many seconds somebody has been waiting for the ledger to commit."""
+        return max(self.accept_group.lag(), self.event_group.lag())
 
 
 HOUSE: web.AppKey[House] = web.AppKey("house", House)

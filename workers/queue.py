@@ -5,11 +5,15 @@ nonce: whoever rings sets it if it is not there, and only then hands in a job wi
 however often somebody rings, at most `width` jobs of one channel of one alert exist.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Self
 
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms
 from redis.exceptions import RedisError
 
 from kentongan.alert import Lane
@@ -74,6 +78,19 @@ class Queue:
     async def ring_alert(self, alert_id: str, lane: Lane, after: float = 0) -> None:
         """Have an alert expanded, `after` seconds. Twice is harmless: its cursor moves once."""
         await self._hand_in("expand", lane, after, alert_id)
+
+    async def ring_alerts(self, alert_ids: Sequence[str], lane: Lane) -> None:
+        """Have several alerts expanded now, in one round trip whatever their number."""
+        queue, now = queue_name(lane), timestamp_ms()
+        jobs = {f"expand:{token_hex(8)}": alert_id for alert_id in alert_ids}
+        pipe = self.redis.pipeline(transaction=False)
+        for job_id, alert_id in jobs.items():
+            serializer = self.redis.job_serializer
+            job = serialize_job("expand", (alert_id,), {}, None, now, serializer=serializer)
+            pipe.psetex(job_key_prefix + job_id, self.redis.expires_extra_ms, job)
+        pipe.zadd(queue, dict.fromkeys(jobs, now))
+        pipe.publish(bell_name(lane), "0.000")
+        await pipe.execute()
 
     async def ring_turn(self, alert_id: str, channel: str, lane: Lane, width: int = 1) -> int:
         """Have an alert's channel sent, by at most `width` jobs; return how many were new."""

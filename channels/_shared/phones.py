@@ -1,6 +1,7 @@
 """Phone numbers: one normal form, and which countries they may be in."""
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
@@ -16,6 +17,8 @@ _REFUSED = {
 }
 
 
+# The same people are alerted again and again, and reading a number costs 60 µs.
+@lru_cache(maxsize=4096)
 def normal(written: str, region: str, countries: frozenset[str]) -> str:
     """Return E.164. `region` reads numbers without a +; `countries` empty means all.
 

@@ -1,7 +1,9 @@
 """Which channels an alert goes out on, and whether they can carry its words."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 
 import channels
 from channels import AnyChannel
@@ -65,6 +67,36 @@ def note_too_long(alert: Alert, ways: Ways, faults: Faults) -> None:
                 faults.note(*fault)
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A wording, the same as another that says the same at another time."""
+
+    told: tuple[object, ...]
+    wording: Wording = field(compare=False)
+
+
+def _told(wording: Wording) -> tuple[object, ...]:
+    options = tuple((option.key, *sorted(option.label.items())) for option in wording.options)
+    return (
+        wording.mode,
+        wording.type,
+        wording.severity,
+        wording.lane,
+        wording.locale,
+        wording.headline,
+        wording.text,
+        options,
+        wording.references,
+        repr(wording.structured),
+    )
+
+
+# Systems say the same again and again; preparing it costs as much as all the rest of accepting it.
+@lru_cache(maxsize=128)
+def _excess_of(channel: AnyChannel, said: _Said) -> str:
+    return channel.preview(channel.prepare(said.wording)).excess
+
+
 _Fault = tuple[str, str, str]
 
 
@@ -88,7 +120,7 @@ def _too_long(channel: AnyChannel, length: int, most: int) -> str:
 
 def _excess(channel: AnyChannel, wording: Wording) -> Iterator[_Fault]:
     """Look at the whole: accepted, it would be refused by its channel for everyone."""
-    if excess := channel.preview(channel.prepare(wording)).excess:
+    if excess := _excess_of(channel, _Said(_told(wording), wording)):
         yield (
             f"text/{wording.locale}",
             f"By {channel.name}, with headline and options: {excess}",

@@ -129,9 +129,13 @@ class _Filling:
     def __init__(self, blanks: Mapping[str, str], faults: Faults) -> None:
         self._blanks, self._faults = blanks, faults
         self._missing: set[str] = set()
+        self._texts: dict[_Raw, str] = {}
 
     def text(self, raw: _Raw) -> str:
-        return self._fit(raw, clean(self._filled(raw)).strip())
+        # A plain text stands there once for each language.
+        if raw not in self._texts:
+            self._texts[raw] = self._fit(raw, clean(self._filled(raw)).strip())
+        return self._texts[raw]
 
     def headline(self, raw: _Raw) -> str:
         return self._fit(raw, one_line(self._filled(raw)))

@@ -5,8 +5,17 @@ import asyncio
 import pytest
 
 from ledger.dialect import is_postgresql
-from ledger.engine import Ledger, LedgerAwayError
-from ledger.idempotency import LIFE, Known, TwinBusyError, claim, forget, store
+from ledger.engine import Ledger, LedgerAwayError, read_now
+from ledger.idempotency import (
+    LIFE,
+    Claim,
+    Known,
+    TwinBusyError,
+    claim,
+    claim_many,
+    forget,
+    store,
+)
 
 
 async def claimed(ledger: Ledger, key: str = "k", fingerprint: str = "f") -> Known | None:
@@ -89,3 +98,39 @@ async def test_answers_whose_time_is_over_are_forgotten(ledger: Ledger, later: L
     assert early == 0
     assert forgotten == [2, 1, 0]
     assert LIFE == 24 * 3600 * 1_000_000
+
+
+def a_claim(key: str) -> Claim:
+    return Claim(caller="c", key=key, fingerprint=f"of {key}", status=202, answer=f"[{key}]")
+
+
+async def claimed_together(ledger: Ledger, *keys: str) -> set[str]:
+    async with ledger.write() as db:
+        taken = await claim_many(db, [a_claim(key) for key in keys], await read_now(db))
+    return {key for _, key in taken}
+
+
+async def test_of_many_keys_those_are_taken_that_nobody_had(ledger: Ledger) -> None:
+    await claimed(ledger, "b")
+
+    taken = await claimed_together(ledger, "c", "a", "b")
+
+    assert taken == {"a", "c"}
+    assert await claimed(ledger, "a", "of a") == Known("of a", 202, "[a]")
+    assert await claimed(ledger, "b") == Known("f", 202, "{}")
+
+
+async def test_no_keys_are_taken_together_as_well(ledger: Ledger) -> None:
+    assert await claimed_together(ledger) == set()
+
+
+async def test_many_keys_do_not_wait_for_one_in_flight(ledger: Ledger) -> None:
+    async with ledger.write() as db:
+        await claim(db, caller="c", key="b", fingerprint="f")
+        if not is_postgresql(db):
+            pytest.skip("SQLite has one writer: whoever holds the lock is waited for")
+
+        with pytest.raises(TwinBusyError):
+            await claimed_together(ledger, "a", "b")
+
+    assert await claimed_together(ledger, "a") == {"a"}
