@@ -31,6 +31,26 @@ print(pigeon.sender, pigeon.pace.units_per_second, pigeon.retry.waits[0])
 """
 
 
+CARRY = """
+import channels
+from kentongan.settings import SettingsError
+from tests.fakes.channels import deployment
+
+account = {"ACCOUNT_SID": "AC" + "0" * 32, "AUTH_TOKEN": "a" * 32, "SENDER": "+15005550006"}
+environ = {f"KENTONGAN_SMS_{name}": value for name, value in account.items()}
+environ |= {"KENTONGAN_PIGEON_URL": "https://loft.example", "KENTONGAN_PIGEON_TOKEN": "coo"}
+try:
+    channels.configured(environ, deployment())
+except SettingsError as error:
+    print(str(error).split()[0])
+environ["KENTONGAN_SMS_PROVIDERS"] = "main,pigeon"
+found = channels.configured(environ, deployment())
+assert {"KENTONGAN_PIGEON_TOKEN", "KENTONGAN_SMS_PROVIDERS"} <= channels.names_in(environ)
+print(*sorted(found), *(f"{one.provider}={one.name}" for one in found.of("sms")))
+print(found.at("pigeon")[0].channel, found["sms"].provider)
+"""
+
+
 def shown_file() -> str:
     page = (ROOT / "docs" / "adding-a-channel.md").read_text(encoding="utf-8")
     found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
@@ -94,3 +114,20 @@ def test_suite_catches_a_channel_that_breaks_its_promises(tree: Path, tmp_path: 
 
     with pytest.raises(AssertionError, match="leaves_open_whether_it_was_sent"):
         python(broken, *SUITE, "pigeon and server_error")
+
+
+def test_dropped_file_may_be_a_second_provider_of_a_channel(tree: Path, tmp_path: Path) -> None:
+    carrying = tmp_path / "tree"
+    shutil.copytree(tree, carrying)
+    file = carrying / "channels" / "pigeon.py"
+    name = '    name: ClassVar[str] = "pigeon"\n'
+    file.write_text(
+        file.read_text().replace(name, f'{name}    carries: ClassVar[str] = "sms"\n'),
+        encoding="utf-8",
+    )
+
+    assert python(carrying, "-c", CARRY).splitlines() == [
+        "KENTONGAN_PIGEON_TOKEN",
+        "sms webhook main=sms pigeon=pigeon",
+        "sms main",
+    ]
