@@ -10,11 +10,12 @@ from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 from yarl import URL
 
-from channels import AnyChannel
+from channels import AnyChannel, Providers
 from channels.email import Email
 from channels.sms import Sms, SmsSettings
 from channels.voice import Voice, VoiceSettings
 from kentongan.deployment import SimulatorAt
+from kentongan.weights import at_rest
 from ledger.engine import Ledger
 from service.wiring import House
 from tests.fakes import asked
@@ -99,3 +100,23 @@ def inbound_form(body: str, sid: str = SID) -> dict[str, str]:
 def rung(house: House) -> list[tuple[str, str]]:
     assert isinstance(house.queue, QuietBell)
     return house.queue.rung
+
+
+@asynccontextmanager
+async def two_providers(ledger: Ledger) -> AsyncIterator[House]:
+    """Open a house with two accounts for SMS, each with its SID and its token."""
+    plain = made_house(ledger)
+    place, both = deployment(plain.settings), list[AnyChannel]()
+    for name, digit, token in (("main", "0", TOKEN), ("second", "2", PRACTICE_TOKEN)):
+        account: dict[str, Any] = {
+            "account_sid": "AC" + digit * 32,
+            "auth_token": [SecretStr(token)],
+            "sender": f"+1500555000{digit}",
+            "base_url": "http://127.0.0.1:9",
+        }
+        both.append(Sms(SmsSettings(**account), place))
+        both[-1].provider = name
+    shares = {"sms": at_rest({"main": 1, "second": 1})}
+    yield made_house(ledger, channels=Providers({"sms": both}, shares))
+    for one in both:
+        await one.close()
