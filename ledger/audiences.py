@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import Select, and_, exists, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -14,6 +14,9 @@ from kentongan.ids import RecipientId
 from kentongan.settling import Resolution
 from ledger.schema import alert_people, attempts, deliveries, delivery_people
 from ledger.schema_people import contact_points, group_members, recipients
+
+#: Groups that are read each by itself; SQLite takes at most 500 terms in a compound.
+_MOST_BRANCHES = 50
 
 
 async def members(
@@ -55,14 +58,7 @@ async def _recipients(
     audience = alert.audience
     if not audience.groups and not audience.recipients:
         return [], ""
-    page = (
-        await db.execute(
-            audience_recipients(audience.groups, audience.recipients)
-            .where(recipients.c.id > cursor)
-            .order_by(recipients.c.id)
-            .limit(limit)
-        )
-    ).all()
+    page = (await db.execute(_page_of(audience.groups, audience.recipients, cursor, limit))).all()
     points = await points_of(db, [row.id for row in page])
     found = [
         Member(
@@ -74,6 +70,36 @@ async def _recipients(
         for row in page
     ]
     return found, page[-1].id if len(page) == limit else ""
+
+
+def _page_of(groups: Sequence[str], people: Sequence[str], cursor: str, limit: int) -> Select[Any]:
+    """Return the query for the next recipients after `cursor`.
+
+    A group is read along its own index, a page at a time: PostgreSQL hashes the whole of it for the
+    condition of `audience_recipients`, at each page again (tried: 6 ms a page of 20,000 people).
+    """
+    if len(groups) > _MOST_BRANCHES:
+        found = audience_recipients(groups, people).where(recipients.c.id > cursor)
+        return found.order_by(recipients.c.id).limit(limit)
+    branches = [_members_after(group, cursor) for group in groups]
+    if people:
+        branches.append(audience_recipients((), people).where(recipients.c.id > cursor))
+    pages = [branch.order_by(branch.selected_columns[0]).limit(limit) for branch in branches]
+    if len(pages) == 1:
+        return pages[0]
+    each_once = union(*(select(page.subquery()) for page in pages)).subquery()
+    return select(each_once).order_by(each_once.c.id).limit(limit)
+
+
+def _members_after(group: str, cursor: str) -> Select[Any]:
+    member = group_members.c.recipient_id
+    return (
+        select(member.label("id"), recipients.c.name, recipients.c.locale)
+        .join(recipients, recipients.c.id == member)
+        .where(
+            group_members.c.group_id == group, member > cursor, recipients.c.deleted_at.is_(None)
+        )
+    )
 
 
 def audience_recipients(groups: Sequence[str], people: Sequence[str]) -> Select[Any]:

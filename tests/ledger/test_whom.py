@@ -1,10 +1,13 @@
 """Whom an alert is for: each once, whichever parts of its audience name them."""
 
+import pytest
+
 from kentongan.audience import Audience, Of, Who
 from kentongan.expansion import Stage
-from ledger import audiences
+from kentongan.recipient import Draft
+from ledger import audiences, groups, recipients
 from ledger.audience_lookup import count_people
-from ledger.engine import Ledger
+from ledger.engine import Ledger, read_now
 from tests.fakes.expanding import FAMILY, TOLD, a_group, accepted, counted, expand_all, told
 from tests.fakes.running import an_alert, becomes, expanded, tried
 
@@ -61,3 +64,33 @@ async def test_correction_goes_to_exactly_those_who_may_have_got_the_original(
     await expand_all(ledger, correction, 2)
 
     assert sorted(await told(ledger, correction)) == ["accepted", "open", "retried", "unknown"]
+
+
+@pytest.mark.parametrize("empty_groups", [0, 60])
+async def test_pages_hold_everyone_of_any_part_once_in_order_but_for_the_deleted(
+    ledger: Ledger, empty_groups: int
+) -> None:
+    others = {f"g{n}": "" for n in range(empty_groups)}
+    async with ledger.write() as db:
+        now = await read_now(db)
+        ids = await groups.ensure(db, {"north": "", "south": "", **others}, now)
+        north, south = ids["north"], ids["south"]
+        drafts = [
+            Draft(name=f"P{n}", points=(), groups=frozenset(where))
+            for n, where in enumerate([[north], [north, south], [south], [], [], [north], [south]])
+        ]
+        await recipients.add(db, drafts, now)
+        await recipients.remove(db, drafts[5].id, now)
+    alert = an_alert(
+        0, audience=Audience(groups=tuple(ids.values()), recipients=(drafts[0].id, drafts[3].id))
+    )
+
+    pages = []
+    cursor, more = "", True
+    async with ledger.read() as db:
+        while more:
+            page, cursor = await audiences.members(db, alert, Stage.RECIPIENTS, cursor, 2)
+            pages.append([member.name for member in page])
+            more = bool(cursor)
+
+    assert pages == [["P0", "P1"], ["P2", "P3"], ["P6"]]
