@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 
+class UnheardError(Exception):
+    """A message did not come."""
+
+
 @dataclass(slots=True)
 class Ear:
     """What was heard, on the clock of `time.monotonic`."""
@@ -22,10 +26,13 @@ class Ear:
         return f"http://127.0.0.1:{self.port}/{path}"
 
     async def first(self, path: str, seconds: float = 60) -> float:
-        """Return when `path` was first called, waiting for it; raise TimeoutError."""
+        """Return when `path` was first called, waiting for it; raise `UnheardError`."""
         rung = self._rung.setdefault(path, asyncio.Event())
-        async with asyncio.timeout(seconds):
-            await rung.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                await rung.wait()
+        except TimeoutError:
+            raise UnheardError(f"no message within {seconds:g} s") from None
         return self._heard[path]
 
     async def hear(self, request: web.Request) -> web.Response:

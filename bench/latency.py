@@ -14,6 +14,7 @@ from arq.connections import ArqRedis, RedisSettings, create_pool
 
 from bench.children import listening
 from bench.ear import Ear
+from bench.flow import Flow
 from bench.row import Bench
 from bench.world import World, an_alert
 
@@ -22,10 +23,16 @@ Try = Callable[[], Awaitable[float]]
 
 #: Tries that are looked at on each side; the 99th percentile is then the second worst.
 TRIES = 100
+#: Fewer beside a flow say nothing about the worst.
+_LEAST = 40
 #: Tries of arq's at once. Its worker sleeps nearly all of the time, so they do not meet.
 _TOGETHER = 5
 #: Seconds between arq's looks into its queue.
 _POLL = 0.5
+
+
+class TooFewError(Exception):
+    """There are not enough tries to tell a percentile from."""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -103,4 +110,14 @@ async def our_times(post: Try, seed: int, pause: float, tries: int = TRIES) -> l
     for _ in range(tries):
         await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
         taken.append(await post())
+    return taken
+
+
+async def times_beside(flow: Flow, post: Try, seed: int, pause: float) -> list[float]:
+    """Return what our tries took while `flow` went on; raise `TooFewError` where it ended early."""
+    taken: list[float] = []
+    while len(taken) < TRIES and await flow.goes_on():
+        taken += await our_times(post, seed + len(taken), pause, tries=1)
+    if len(taken) < _LEAST:
+        raise TooFewError(f"the flow was over after {len(taken)} tries")
     return taken
