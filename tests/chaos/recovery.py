@@ -54,19 +54,16 @@ async def recovery(
     found = Recovery()
     struck = sorted(strikes, key=lambda strike: strike.at)
     moments = [strike.at for strike in struck]
-    for alert, first_tries in _first_tries(rows).items():
-        posted = accepted.get(alert)
-        if posted is None:
-            continue
-        waits = gaps(moments, posted.at, first_tries)
+    for lane, first_tries in _first_tries(rows, accepted).items():
+        waits = gaps(moments, first_tries[0], first_tries)
         for place, wait in waits.items():
             what = struck[place].what
             found.by_what[what] = max(found.by_what.get(what, 0.0), wait)
         waited = max(waits.values(), default=0.0)
-        if posted.lane is Lane.FLASH:
-            found.flash = max(found.flash, waited)
+        if lane is Lane.FLASH:
+            found.flash = waited
         else:
-            found.routine = max(found.routine, waited)
+            found.routine = waited
     for row in rows:
         if row.reason == Reason.WORKER_DIED:
             found.abandoned += 1
@@ -74,13 +71,19 @@ async def recovery(
     return found
 
 
-def _first_tries(rows: Iterable[Any]) -> Mapping[str, list[float]]:
-    """Return, by alert, when each delivery that had never been tried was claimed."""
-    found: defaultdict[str, list[float]] = defaultdict(list)
+def _first_tries(
+    rows: Iterable[Any], accepted: Mapping[str, Accepted]
+) -> Mapping[Lane, list[float]]:
+    """Return, by lane, when deliveries that had never been tried were claimed.
+
+    Of a lane and not of an alert: what has piled up goes out as fast as it can, and how long the
+    last of it waits says how much there was.
+    """
+    found: defaultdict[Lane, list[float]] = defaultdict(list)
     for row in rows:
-        if row.no == 1:
-            found[row.alert_id].append(row.opened_at / SECOND)
-    return {alert: sorted(times) for alert, times in found.items()}
+        if row.no == 1 and row.alert_id in accepted:
+            found[accepted[row.alert_id].lane].append(row.opened_at / SECOND)
+    return {lane: sorted(times) for lane, times in found.items()}
 
 
 def gaps(moments: Sequence[float], since: float, times: Sequence[float]) -> dict[int, float]:

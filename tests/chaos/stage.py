@@ -36,6 +36,7 @@ class Stage:
         self.strikes: list[Strike] = []
         self.wrong: list[str] = []
         self.beside: dict[str, float] = {}
+        self._lives: dict[str, int] = {}
         #: Deliveries of a bare ledger; of processes the load has the count.
         self.deliveries = 0
         #: Seconds by which the last processes' clock was put on.
@@ -80,7 +81,16 @@ class Stage:
         else:
             self.strike(victim.name, victim.pid)
         victim.kill()
+        self._lives[victim.name] = victim.read_log().count('"ready"') + 1
         victim.start()
+
+    def wait_until_at_work(self, running: Running, seconds: float = 30) -> None:
+        """Return when a process that was killed is ready again, or after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while running.read_log().count('"ready"') < self._lives[running.name]:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.1)
 
     def blame(self, what: str) -> None:
         """Note that something was not as it must be."""

@@ -6,8 +6,11 @@ from tests.chaos.ordeal import Limits, Ordeal
 from tests.chaos.stage import Stage
 from tests.journey.world import HANDED_OVER
 
-#: Seconds between two kills, at most.
+#: Seconds from the start of the last victim until the next is killed, at most.
 _PAUSE = 4.0
+#: How often the next does not wait until the last is back at work. On a slow machine there would be
+#: no work to disturb if none did.
+_AT_ONCE = 0.25
 
 
 def kills(stage: Stage, count: int) -> None:
@@ -26,7 +29,10 @@ def _killing(stage: Stage, count: int) -> None:
     with stage.load.flowing():
         for _ in range(count):
             time.sleep(stage.chance.uniform(0, _PAUSE))
-            stage.kill(stage.chance.choice(everything))
+            victim = stage.chance.choice(everything)
+            stage.kill(victim)
+            if stage.chance.random() > _AT_ONCE:
+                stage.wait_until_at_work(victim)
         time.sleep(1)
     stage.world.service.wait_until_ready()
 
