@@ -11,6 +11,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.clock import seconds
+from kentongan.expansion import Stage
 from ledger.dialect import db_now
 from ledger.engine import read_now
 from ledger.schema import alert_progress, incarnations
@@ -47,18 +48,21 @@ async def look(db: AsyncConnection, alert_id: str) -> Look:
 async def begin(db: AsyncConnection, alert_id: str, worker: str) -> bool:
     """Note that `worker` begins. False: the expansion is set aside now, for too many died of it.
 
-    While another that lives is at it, nothing is noted: two may write pages at once.
+    While another that lives is at it, nothing is noted: two may write pages at once. Nor does one
+    note itself whose lease has lapsed, as after a ledger that was away: it would pass for dead. And
+    what is done already kills nobody.
     """
     row = (
         await db.execute(
-            select(alert_progress.c.starts, alert_progress.c.starter)
+            select(alert_progress.c.starts, alert_progress.c.starter, alert_progress.c.stage)
             .where(alert_progress.c.alert_id == alert_id)
             .with_for_update()
         )
     ).one()
+    if row.stage == Stage.DONE:
+        return True
     now = await read_now(db)
-    lives = exists().where(incarnations.c.id == row.starter, incarnations.c.until_at > now)
-    if row.starter is not None and await db.scalar(select(lives)):
+    if await _lives(db, row.starter, now) or not await _lives(db, worker, now):
         return True
     if row.starts >= MOST_STARTS:
         aside = {"set_aside_at": now, "starter": None}
@@ -75,6 +79,11 @@ async def end(db: AsyncConnection, alert_id: str, worker: str) -> None:
         .where(alert_progress.c.alert_id == alert_id, alert_progress.c.starter == worker)
         .values(starts=0, starter=None)
     )
+
+
+async def _lives(db: AsyncConnection, worker: str | None, now: int) -> bool:
+    lease = exists().where(incarnations.c.id == worker, incarnations.c.until_at > now)
+    return worker is not None and bool(await db.scalar(select(lease)))
 
 
 async def _write(
