@@ -1,9 +1,10 @@
 """Opening attempts: the one place where the intent to send is written before anything is sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, exists, func, insert, literal_column, select, text, update
+from sqlalchemy import and_, exists, func, insert, literal, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -13,7 +14,7 @@ from kentongan.clock import SECOND, seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from ledger import caps
-from ledger.dialect import db_now, is_postgresql, lock_alert, lock_suspects
+from ledger.dialect import among, db_now, is_postgresql, lock_alert, lock_suspects
 from ledger.schema import alerts, attempts, deliveries
 from ledger.schema_people import suppressions
 
@@ -106,27 +107,31 @@ async def claim(
         last = expires - seconds(LEAST_LIFE)
         rows = await caps.admit(db, terms, rows, worker=worker, now=now, last=last)
     if rows:
-        await db.execute(
-            insert(attempts),
-            [
-                {
-                    "delivery_id": row.id,
-                    "no": row.attempts,
-                    "alert_id": alert_id,
-                    "channel": channel,
-                    "sender": sender,
-                    "provider": provider,
-                    "worker": worker,
-                    "opened_at": now,
-                }
-                for row in rows
-            ],
+        await _write_attempts(
+            db,
+            [row.id for row in rows],
+            alert_id=alert_id,
+            channel=channel,
+            sender=sender,
+            provider=provider,
+            worker=worker,
+            opened_at=now,
         )
     return Window(
         claimed=[_claimed(row) for row in rows],
         remaining=(expires - now) / SECOND,
         held=found - len(rows),
     )
+
+
+async def _write_attempts(db: AsyncConnection, ids: Sequence[str], **same: str | int) -> None:
+    """Write down the attempts that these deliveries, as they now stand, have opened."""
+    opened = select(
+        deliveries.c.id,
+        deliveries.c.attempts,
+        *(literal(value, attempts.c[name].type) for name, value in same.items()),
+    ).where(among(db, deliveries.c.id, ids))
+    await db.execute(insert(attempts).from_select(["delivery_id", "no", *same], opened))
 
 
 async def _suspicion(db: AsyncConnection, alert_id: str, channel: str) -> tuple[int, int]:
