@@ -147,6 +147,21 @@ async def address(run: Configured) -> Sequence[Finding]:
     return [fine("public URL", url)]
 
 
+async def caps(run: Configured) -> Sequence[Finding]:
+    """Something bounds how often a person is written to, what is spent, and where numbers are."""
+    settings = run.settings
+    bounds = {
+        "KENTONGAN_PERSON_RATE": settings.person_rate,
+        "KENTONGAN_SPEND_PER_DAY": settings.spend_per_day or settings.spend_per_month,
+        "KENTONGAN_COUNTRIES": settings.countries,
+    }
+    unset = [name for name, value in bounds.items() if not value]
+    if not unset or settings.simulator_url:
+        return [fine("caps", "are set" if not unset else "are not needed for practice")]
+    todo = "Set them, so that neither a loop nor a stolen key can do much; extreme alerts pass."
+    return [warning("caps", f"are not all set: {', '.join(unset)}", todo)]
+
+
 async def providers(run: Configured) -> Sequence[Finding]:
     """Each channel is configured, and its provider takes our credentials."""
     if not run.settings.secret_key:

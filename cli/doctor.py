@@ -29,7 +29,11 @@ def doctor(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
 
 async def _look(run: Configured) -> list[Finding]:
     groups = await asyncio.gather(
-        checkup.database(run), checkup.redis(run), checkup.address(run), checkup.providers(run)
+        checkup.database(run),
+        checkup.redis(run),
+        checkup.address(run),
+        checkup.caps(run),
+        checkup.providers(run),
     )
     return [finding for group in groups for finding in group]
 

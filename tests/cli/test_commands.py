@@ -115,6 +115,8 @@ def test_doctor_says_what_to_do(kentongan: Run, valkey: PrivateValkey, tmp_path:
     assert "noeviction" in found["maxmemory-policy"]["todo"]
     assert found["appendonly"]["verdict"] == "fine"
     assert found["public URL"]["verdict"] == "fault"
+    assert found["caps"]["verdict"] == "warning"
+    assert "KENTONGAN_SPEND_PER_DAY" in found["caps"]["said"]
 
 
 def test_doctor_tells_what_is_away_from_what_is_ill(
@@ -130,6 +132,20 @@ def test_doctor_tells_what_is_away_from_what_is_ill(
 
     assert done.returncode == 8
     assert "BAD   redis: cannot be reached" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "given", [{"KENTONGAN_PRICES": "smss=0.05"}, {"KENTONGAN_PERSON_RATE": "smss=5/15m"}]
+)
+def test_cap_of_a_misspelt_channel_is_refused_by_name(
+    kentongan: Run, given: dict[str, str]
+) -> None:
+    [name] = given
+
+    done = kentongan("doctor", **given)
+
+    assert done.returncode != 0
+    assert f"{name} names smss, which is no channel; there are" in done.stderr
 
 
 def test_every_setting_of_the_deployment_is_documented() -> None:
