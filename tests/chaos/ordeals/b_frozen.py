@@ -63,4 +63,4 @@ async def _opened(ledger: Ledger) -> dict[tuple[str, int], tuple[str, int]]:
         return {(row[0], row[1]): (row[2], row[3]) for row in await db.execute(query)}
 
 
-ORDEALS = [Ordeal(name="frozen worker", run=frozen, cut=1, plain=3, full=50)]
+ORDEALS = [Ordeal(name="frozen worker", run=frozen, plain=3, full=50)]
