@@ -6,7 +6,7 @@ however often somebody rings, at most `width` jobs of one channel of one alert e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Self
 
@@ -30,6 +30,20 @@ _SET_IF_MINE = """
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+#: Sets a key that admits a job and hands the job in, as arq does, in one step: a process that died
+#: between the two would leave a key that admits nobody, for as long as it lives. Whoever names a
+#: nonce may hand in where the key holds it, others only where there is none.
+#: KEYS admitting key, job, queue; ARGV nonce wanted or empty, value, its life, job id, job, its
+#: life, when it is due, bell, what the bell says.
+_ADMIT = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('PSETEX', KEYS[2], ARGV[6], ARGV[5])
+redis.call('ZADD', KEYS[3], ARGV[7], ARGV[4])
+redis.call('PUBLISH', ARGV[8], ARGV[9])
 return 1
 """
 _DELETE_IF_MINE = """
@@ -67,6 +81,7 @@ class Queue:
 
     def __init__(self, redis: ArqRedis) -> None:
         self.redis = redis
+        self._admit = redis.register_script(_ADMIT)
         self._set_if_mine = redis.register_script(_SET_IF_MINE)
         self._delete_if_mine = redis.register_script(_DELETE_IF_MINE)
 
@@ -97,19 +112,19 @@ class Queue:
         handed_in = 0
         for k in range(width):
             turn = Turn(alert_id=alert_id, channel=channel, lane=lane, k=k, nonce=token_hex(8))
-            if await self.redis.set(turn.key, turn.nonce, nx=True, px=QUEUED_LIFE):
-                await self._hand_in("turn", lane, 0, alert_id, channel, k, turn.nonce)
-                handed_in += 1
+            handed_in += await self._hand_in_turn(turn, "", 0)
         return handed_in
 
     async def ring_again(self, turn: Turn, after: float) -> None:
         """Hand a running turn in again at its own tail, under a fresh nonce and job id."""
-        fresh = token_hex(8)
+        await self._hand_in_turn(replace(turn, nonce=token_hex(8)), turn.nonce, after)
+
+    async def _hand_in_turn(self, turn: Turn, held: str, after: float) -> int:
+        """Hand a turn in if its key is not there, or holds `held`; return how many were new."""
         life = QUEUED_LIFE + int(after * 1000)
-        if await self._set_if_mine(keys=[turn.key], args=[turn.nonce, fresh, life]):
-            await self._hand_in(
-                "turn", turn.lane, after, turn.alert_id, turn.channel, turn.k, fresh
-            )
+        ids = (turn.alert_id, turn.channel, turn.k, turn.nonce)
+        admitted = (turn.key, held, turn.nonce, life)
+        return await self._hand_in_if(admitted, "turn", turn.lane, after, *ids)
 
     async def take_turn(self, turn: Turn) -> bool:
         """Begin, or keep, a turn. False: another holds it, and this job has to end.
@@ -128,8 +143,31 @@ class Queue:
 
     async def ring_receipts(self, lane: Lane) -> None:
         """Have new provider events joined. One waiting job is enough for any number of them."""
-        if await self.redis.set(f"merge:{lane}", "1", nx=True, px=1_000):
-            await self._hand_in("merge", lane, 0)
+        await self._hand_in_if((f"merge:{lane}", "", "1", 1_000), "merge", lane, 0)
+
+    async def _hand_in_if(
+        self,
+        admitted: tuple[str, str, str, int],
+        job: str,
+        lane: Lane,
+        after: float,
+        *ids: str | int,
+    ) -> int:
+        """Hand a job in if its admitting key lets it: the key, what it may hold, value, life."""
+        key, held, value, life = admitted
+        job_id, queue, now = f"{job}:{token_hex(8)}", queue_name(lane), timestamp_ms()
+        defer = int(after * 1000)
+        packed = serialize_job(job, ids, {}, None, now, serializer=self.redis.job_serializer)
+        lives = defer + self.redis.expires_extra_ms
+        done = await self._admit(
+            keys=[key, job_key_prefix + job_id, queue],
+            args=[
+                *(held, value, life),
+                *(job_id, packed, lives, now + defer),
+                *(bell_name(lane), f"{after:.3f}"),
+            ],
+        )
+        return int(done)
 
     async def _hand_in(self, job: str, lane: Lane, after: float, *ids: str | int) -> None:
         # Always a fresh job id: arq turns away one that it still knows, even from inside that job.
