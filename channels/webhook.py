@@ -18,7 +18,7 @@ from yarl import URL
 from channels._shared.allowed import Allowed
 from channels._shared.guard import BLOCKED, GuardedConnector
 from channels._shared.http import HttpClient, Reply, Trouble, retry_after
-from channels._shared.receiver_url import BlockedUrlError, receiver_url
+from channels._shared.receiver_url import BlockedUrlError, ReceiverUrls, receiver_url
 from kentongan import __version__
 from kentongan.alert import Mode
 from kentongan.channel import AddressError, Channel, Gate, Limits, Pace, Repeat
@@ -105,6 +105,7 @@ class Webhook(Channel[WebhookSettings, Compiled]):
         super().__init__(settings, deployment)
         self._allowed = Allowed.parse(settings.allow)
         self._client = HttpClient(self._connector, within=settings.timeout)
+        self._receivers = ReceiverUrls(self._allowed)
 
     @override
     @classmethod
@@ -152,8 +153,7 @@ class Webhook(Channel[WebhookSettings, Compiled]):
         except AddressError as error:
             return Refused(Reason.INVALID_ADDRESS, str(error))
         headers = self._headers(envelope.address, delivery_id, body)
-        answer = await self._client.post(target, body=body, headers=headers, gate=gate)
-        match answer:
+        match answer := await self._client.post(target, body=body, headers=headers, gate=gate):
             case NotBegun():
                 return answer
             case Trouble():
@@ -175,7 +175,7 @@ class Webhook(Channel[WebhookSettings, Compiled]):
 
     def _target(self, address: str) -> URL:
         if not self.settings.instead:
-            return receiver_url(address, self._allowed)
+            return self._receivers.read(address)
         return _instead_of(address, URL(self.settings.instead))
 
     def _headers(self, address: str, message_id: str, body: bytes) -> dict[str, str]:

@@ -34,20 +34,28 @@ class _Asking:
     """Those who wait for one read."""
 
     passes: list[Pass] = field(default_factory=list)
-    answer: "asyncio.Future[gate.Barred]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    #: One for each: whoever goes away cancels no one else's.
+    answers: "list[asyncio.Future[gate.Barred]]" = field(default_factory=list)
+
+    def join(self, wanted: Pass) -> "asyncio.Future[gate.Barred]":
+        """Have `wanted` asked about too."""
+        answer: asyncio.Future[gate.Barred] = asyncio.get_running_loop().create_future()
+        self.passes.append(wanted)
+        self.answers.append(answer)
+        return answer
 
     def learn(self, looking: "asyncio.Task[gate.Barred]") -> None:
         """Tell those who wait what was seen, or why nothing was: none of them may wait for ever."""
         error = looking.exception()
-        if error is None:
-            self.answer.set_result(looking.result())
-            return
         # Without the ledger nobody knows whether it may go out; handed back, it goes later.
         away = isinstance(error, LedgerAwayError)
-        self.answer.set_exception(NotBegunError(Reason.HANDED_BACK) if away else error)
-        self.answer.exception()  # those who wait see it; nobody else has to
+        for answer in self.answers:
+            if answer.done():  # cancelled: they went away
+                continue
+            if error is None:
+                answer.set_result(looking.result())
+            else:
+                answer.set_exception(NotBegunError(Reason.HANDED_BACK) if away else error)
 
 
 class Gatekeeper:
@@ -78,11 +86,10 @@ class Gatekeeper:
     async def _ask(self, wanted: Pass) -> gate.Barred:
         if self._next is None:
             self._next = _Asking()
-        asking = self._next
-        asking.passes.append(wanted)
+        answer = self._next.join(wanted)
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
-        return await asyncio.shield(asking.answer)
+        return await answer
 
     async def _read(self) -> None:
         """Read for all who came, again and again until nobody is left."""

@@ -67,11 +67,11 @@ def settled_of(
     settled = _settled_of(alert, channel, claimed, outcome)
     if has_others and settled.reason in ACCOUNT_FAULTS and settled.due_in is not None:
         settled = replace(settled, due_in=_ELSEWHERE_WAIT)
-    return replace(
-        settled,
-        detail=_storable(settled.detail),
-        provider_id=_storable(settled.provider_id) if settled.provider_id else None,
-    )
+    detail, provider_id = _storable(settled.detail), settled.provider_id
+    provider_id = _storable(provider_id) if provider_id else None
+    if detail == settled.detail and provider_id == settled.provider_id:
+        return settled  # as nearly always
+    return replace(settled, detail=detail, provider_id=provider_id)
 
 
 def _storable(words: str) -> str:

@@ -17,6 +17,10 @@ _TOO_LONG = f"A URL may have at most {LONGEST_URL} characters, escapes included.
 
 # yarl drops some of these in silence; what was dropped was not what the writer meant.
 _NEVER_IN_URLS = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
+#: An address in normal form: its server, and what is asked of it.
+_NORMAL = re.compile(r"(https?://[a-z0-9._:\[\]-]+)/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
+#: Servers that are kept.
+_MOST_SERVERS = 10_000
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}")
 # The last label of a name is never a number (RFC 3696, section 2); of 127.1, 0x7f.1, 017700000001,
@@ -47,6 +51,27 @@ def receiver_url(text: str, allowed: Allowed) -> URL:
     if len(str(normal)) > LONGEST_URL:
         raise AddressError(_TOO_LONG)
     return normal
+
+
+class ReceiverUrls:
+    """Reads addresses that `receiver_url` made, which ask no more than whether we may call there.
+
+    What was answered for a server is kept: most receivers share theirs with others.
+    """
+
+    def __init__(self, allowed: Allowed) -> None:
+        self._allowed = allowed
+        self._permitted: set[str] = set()
+
+    def read(self, address: str) -> URL:
+        """Return the URL; raises what `receiver_url` raises."""
+        normal = _NORMAL.fullmatch(address)
+        if normal and normal[1] in self._permitted and len(address) <= LONGEST_URL:
+            return URL(address, encoded=True)
+        url = receiver_url(address, self._allowed)
+        if normal and str(url) == address and len(self._permitted) < _MOST_SERVERS:
+            self._permitted.add(normal[1])
+        return url
 
 
 def _parsed(text: str) -> URL:
