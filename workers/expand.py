@@ -16,7 +16,7 @@ from workers.turn import width_for
 log = logging.getLogger(__name__)
 
 #: People a page: on SQLite a page holds the write lock under 20 ms.
-PAGE = 250
+PAGE = 500
 #: Seconds between two looks at whether a stopped original still has an attempt open.
 _LOOK_AGAIN = 0.25
 #: Seconds after which a job gives way to others and rings itself.

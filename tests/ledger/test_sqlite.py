@@ -170,3 +170,22 @@ async def test_waiting_for_a_free_connection_ends_with_the_patience(small: Ledge
     await asyncio.gather(*holders, return_exceptions=True)
 
     assert await asked.kept(small) == []
+
+
+async def test_flash_bulk_work_waits_for_no_other_bulk_work(embedded: str) -> None:
+    ledger = Ledger.open(embedded, patience=20)
+    with sqlite_path(embedded).with_name("bulk.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)  # as a routine expansion of another process holds it
+
+        async def routine() -> None:
+            async with ledger.bulk():
+                pass
+
+        waiting = asyncio.create_task(routine())
+        async with asyncio.timeout(10), ledger.bulk(urgent=True) as db:
+            await events.keep(db, channel="sms", kind="status", payload={})
+        assert not waiting.done()
+
+    await asyncio.wait_for(waiting, 20)
+    assert len(await asked.kept(ledger)) == 1
+    await ledger.close()
