@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from cli.errors import CommandError, Exit
+from kentongan import __version__
 
 EXAMPLES = """\
 examples:
@@ -136,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"kentongan {__version__}")
     parser.set_defaults(does="", parser=parser)
     verbs = parser.add_subparsers(metavar="command", title="commands")
     nouns: dict[str, argparse._SubParsersAction[argparse.ArgumentParser]] = {}

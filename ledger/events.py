@@ -77,18 +77,19 @@ async def keep_many(db: AsyncConnection, new: Sequence[NewEvent]) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-async def unjoined(db: AsyncConnection, limit: int, after: str = "") -> list[Event]:
-    """Return the oldest events that were not joined, locked where the engine locks rows.
+async def unjoined(
+    db: AsyncConnection, limit: int, after: str = "", *, latest_first: bool = False
+) -> list[Event]:
+    """Return the oldest events that were not joined, or the latest, locked where rows are.
 
     Two workers never join one event at once: the second skips it. `after` passes over those that
-    were read before and wait.
+    were read before and wait: what came no later than it, or no earlier where the latest is first.
     """
-    query = (
-        select(provider_events)
-        .where(provider_events.c.joined_at.is_(None), provider_events.c.id > after)
-        .order_by(provider_events.c.id)
-        .limit(limit)
-    )
+    event_id = provider_events.c.id
+    query = select(provider_events).where(provider_events.c.joined_at.is_(None))
+    if after:
+        query = query.where(event_id < after if latest_first else event_id > after)
+    query = query.order_by(event_id.desc() if latest_first else event_id).limit(limit)
     if is_postgresql(db):
         query = query.with_for_update(skip_locked=True)
     return [_event_of(row) for row in await db.execute(query)]

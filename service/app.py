@@ -1,9 +1,11 @@
 """Puts the HTTP service together: routes, and what surrounds every one of them."""
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -72,6 +74,7 @@ def build_app(house: House, apis: Sequence[Api] | None = None) -> web.Applicatio
     )
     ops = [op for api in apis or _apis() for op in api.ops]
     app.add_routes([web.route(op.method, op.path, serving(op)) for op in ops])
+    app.add_routes(_shut(ops))
     for module in filter(find_spec, ROUTE_MODULES):
         app.add_routes(import_module(module).routes)
     docs_page.add_to(app, spec_of(ops))
@@ -82,6 +85,25 @@ def build_app(house: House, apis: Sequence[Api] | None = None) -> web.Applicatio
 
 _HOSTS: web.AppKey[Hosts] = web.AppKey("hosts", Hosts)
 IDLE: web.AppKey[Idle] = web.AppKey("idle", Idle)
+
+
+def _shut(ops: Sequence[Op]) -> list[web.RouteDef]:
+    """Close plain paths that a path with a parameter fits as well, as `import` fits an id.
+
+    What they cannot do would be looked for there, and be a 404.
+    """
+    fitting = [re.sub(r"{\w+}", "[^/]+", op.path) for op in ops if "{" in op.path]
+    shut = {op.path for op in ops if any(re.fullmatch(path, op.path) for path in fitting)}
+    allowed = {path: [op.method for op in ops if op.path == path] for path in sorted(shut)}
+    return [
+        web.route("*", path, partial(_not_allowed, methods))
+        for path, methods in allowed.items()
+        if "{" not in path
+    ]
+
+
+async def _not_allowed(methods: Sequence[str], request: web.Request) -> web.StreamResponse:
+    raise web.HTTPMethodNotAllowed(request.method, methods)
 
 
 async def _front_door(_request: web.Request) -> web.Response:

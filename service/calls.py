@@ -69,10 +69,10 @@ def serving(op: Op) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         here = request.app[HOUSE]
         call = await _admitted(request, here, op.may) if op.may else None
-        if call is None or call.access.key.role is not Role.INTEGRATION:
-            return await _served(op, request, call)
-        async with here.pressure.turn(here.lag()):
-            return await _served(op, request, call)
+        if call is not None and op.in_turn and call.access.key.role is Role.INTEGRATION:
+            async with here.pressure.turn(here.lag()):
+                return await _served(op, request, call)
+        return await _served(op, request, call)
 
     return serve
 

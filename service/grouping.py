@@ -70,6 +70,7 @@ class Group(Generic[NewT, DoneT]):
                 group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
                 self._under_way = group
                 await self._write_group(ledger, group)
+                self._under_way = []
         finally:
             self._under_way, self._writing = [], None
 

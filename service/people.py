@@ -93,7 +93,7 @@ def normal_address(channels: Mapping[str, AnyChannel], channel: str, address: st
     try:
         return channels[channel].check(address)
     except AddressError as error:
-        return _wrong_address(channel, str(error))
+        return wrong_address(channel, str(error))
 
 
 def unknown_channel(channels: Mapping[str, AnyChannel]) -> Wrong:
@@ -104,7 +104,7 @@ def unknown_channel(channels: Mapping[str, AnyChannel]) -> Wrong:
     )
 
 
-def _wrong_address(channel: str, said: str) -> Wrong:
+def wrong_address(channel: str, said: str) -> Wrong:
     """Read a channel's sentence; some say `is no …; write it as …`, others just how to mend it."""
     what, semicolon, fix = said.partition("; ")
     if semicolon and what.startswith("is "):

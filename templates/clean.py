@@ -11,6 +11,7 @@ MOST_MARKS = 8
 
 # Everything that some medium takes as the end of a line. VT and FF are illegal in XML as well.
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_ODD_IN_ASCII = re.compile("[^\t\n -~]")
 _NEVER = re.compile(
     # C0 but tab and newline, DEL, C1, lone surrogates, non-characters.
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
@@ -39,6 +40,8 @@ def clean(text: str) -> str:
 
     What it drops was invisible or illegal, or the ninth mark on a character.
     """
+    if text.isascii() and not _ODD_IN_ASCII.search(text):
+        return text  # nothing below applies to it
     shown = _SOMETIMES.sub(_needed, _NEVER.sub("", _LINE_ENDS.sub("\n", text)))
     # Dropping brings marks and their letters together, so the normal form comes last.
     return _unstacked(unicodedata.normalize("NFC", shown))

@@ -33,6 +33,8 @@ def fill(text: str, blanks: Mapping[str, str], *, longest: int = LONGEST) -> str
         FillError: a blank has no value (`missing` has all of them), or the result would be longer
             than `longest` characters (found out before it is built).
     """
+    if "((" not in text and len(text) <= longest:
+        return text
     names = _BLANK.findall(text)
     if missing := frozenset(names) - blanks.keys():
         raise FillError(f"No value is given for {_listed(missing)}.", missing)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from channels import AnyChannel
+from kentongan.alert import Lane
 from kentongan.channel import Callback
 from kentongan.ids import AttemptRef
 from kentongan.receipt import Receipt, ReceiptKind
@@ -23,33 +24,37 @@ _PAGES = 20
 
 
 async def merge(ctx: JobContext) -> None:
-    """Join all events that wait."""
+    """Join all events that wait.
+
+    In the flash lane the latest is first: what rang has just come, and a million routine receipts
+    may wait before it.
+    """
     run, lane = ctx["runtime"], ctx["lane"]
     await run.queue.begin_merge(lane)
-    if await merge_some(run):
+    if await merge_some(run, latest_first=lane is Lane.FLASH):
         await run.queue.ring_receipts(lane)
 
 
-async def merge_some(run: Runtime) -> bool:
+async def merge_some(run: Runtime, *, latest_first: bool = False) -> bool:
     """Join events page by page; True if more are left.
 
     A page of failures that wait for our own outcomes holds up nothing that came after them.
     """
     last = ""
     for _ in range(_PAGES):
-        page = await _merge_page(run, last)
+        page = await _merge_page(run, last, latest_first=latest_first)
         if len(page) < PAGE:
             return False
         last = page[-1].id
     return True
 
 
-async def _merge_page(run: Runtime, after: str) -> Sequence[Event]:
+async def _merge_page(run: Runtime, after: str, *, latest_first: bool) -> Sequence[Event]:
     """Join one page; return its events."""
     both = {**run.practising, **run.channels}
     schedules = {name: channel.retry for name, channel in both.items()}
     async with run.ledger.bulk() as db:
-        waiting = await events.unjoined(db, PAGE, after)
+        waiting = await events.unjoined(db, PAGE, after, latest_first=latest_first)
         if not waiting:
             return ()
         found = [item for event in waiting for item in _read(run, event)]

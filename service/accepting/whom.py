@@ -16,6 +16,7 @@ from service.accepting.faults import Faults
 from service.accepting.ways import Ways
 from service.api.alert_bodies import NewAlert, NewAudience
 from service.calls import Call
+from service.people import wrong_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,8 @@ def _points(
         try:
             address = _checked(ways[point.channel], point.address, anywhere=anywhere)
         except AddressError as error:
-            faults.note(f"{at}/address", str(error), "Mend it, or take it out.")
+            wrong = wrong_address(point.channel, str(error))
+            faults.note(f"{at}/address", wrong.problem, wrong.fix)
             continue
         found.setdefault(
             (point.channel, address),

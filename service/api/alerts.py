@@ -97,6 +97,7 @@ class PeoplePage(Out):
     may=Act.MAKE_ALERT,
     gives={202: Accepted, 200: DryRun},
     errors=(409,),
+    in_turn=True,
 )
 async def accept_alert(
     call: Call, *, query: AcceptQuery, headers: Idempotent, body: NewAlert

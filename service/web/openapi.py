@@ -62,6 +62,7 @@ class Op:
     gives: Mapping[int, Gives]
     takes: Stream | None  # a body that the handler reads itself
     errors: Sequence[int]
+    in_turn: bool  # systems take turns here, and come later under pressure
     parts: Mapping[str, type[BaseModel]]
 
     @property
@@ -112,6 +113,7 @@ class Api:
         gives: Mapping[int, Gives] | None = None,
         takes: Stream | None = None,
         errors: Sequence[int] = (),
+        in_turn: bool = False,
     ) -> Callable[[HandlerT], HandlerT]:
         """Declare the decorated handler; raise `TypeError` where its signature does not fit.
 
@@ -132,6 +134,7 @@ class Api:
                     gives=answers,
                     takes=takes,
                     errors=errors,
+                    in_turn=in_turn,
                     parts=_parts(path, hints, handler),
                 )
             )

@@ -32,9 +32,13 @@ async def read_parts(
     found: dict[str, BaseModel] = {}
     faults: list[Fault] = []
     for part, model in models.items():
-        raw = await _raw(request, part, model)
         try:
-            found[part] = model.model_validate_json(raw)
+            if part == "headers":
+                found[part] = _headers(request, model)
+            elif part == "query" and "?" not in request.raw_path:
+                found[part] = _nothing_asked(model)
+            else:
+                found[part] = model.model_validate_json(await _raw(request, part, model))
         except ValidationError as error:
             if part == "path":
                 raise missing() from None
@@ -50,14 +54,26 @@ async def _raw(request: web.Request, part: str, model: type[BaseModel]) -> bytes
             return json.dumps(dict(request.match_info))
         case "query":
             return json.dumps(_query(request, model))
-        case "headers":
-            names = [field.alias or name for name, field in model.model_fields.items()]
-            return json.dumps(dict(_headers(request, names)))
         case _:
             return await read_json(request)
 
 
-def _headers(request: web.Request, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+@cache
+def _nothing_asked(model: type[BaseModel]) -> BaseModel:
+    """Return the parameters of a request that has none; they are frozen, so one serves all."""
+    return model.model_validate_json("{}")
+
+
+def _headers(request: web.Request, model: type[BaseModel]) -> BaseModel:
+    return model.model_validate(dict(_those_there(request, _names(model))))
+
+
+@cache
+def _names(model: type[BaseModel]) -> Sequence[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _those_there(request: web.Request, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Read those that are there; of two, somebody on the way may have meant the other."""
     for name in names:
         values = request.headers.getall(name, [])

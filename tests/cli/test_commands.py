@@ -33,6 +33,7 @@ def test_help_is_answered_before_anything_heavy_is_imported() -> None:
 
 
 def test_version_is_told_to_people_and_to_programs(kentongan: Run) -> None:
+    assert kentongan("--version").stdout == f"kentongan {__version__}\n"
     assert kentongan("version").stdout.startswith(f"kentongan {__version__} ")
     assert json.loads(kentongan("version", "--json").stdout)["version"] == __version__
 

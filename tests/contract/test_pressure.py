@@ -29,7 +29,7 @@ async def slow(house: House, go: asyncio.Event, begun: list[str]) -> AsyncIterat
     """Serve one operation that takes until `go`."""
     api = Api("slow")
 
-    @api.op("POST", "/v1/slow", may=Act.MAKE_ALERT)
+    @api.op("POST", "/v1/slow", may=Act.MAKE_ALERT, in_turn=True)
     async def take_time(call: Call) -> Told:
         """Take time."""
         begun.append(call.caller)

@@ -10,6 +10,7 @@ from kentongan.ids import AttemptRef, DeliveryId
 from kentongan.receipt import Receipt, ReceiptKind
 from ledger import events
 from ledger.engine import Ledger
+from ledger.events import NewEvent
 from tests.fakes import asked
 from tests.fakes.hands import DullChannel, working
 from workers.merge import PAGE, merge_some
@@ -81,26 +82,50 @@ async def test_message_that_failed_at_the_provider_is_tried_again_as_after_a_rec
     assert (attempt.receipt_word, attempt.receipt_code) == ("undelivered", "30003")
 
 
+def polled(one: DeliveryId, receipt: str) -> NewEvent:
+    return NewEvent(
+        channel="sms",
+        kind="poll",
+        payload={
+            "receipt": receipt,
+            "provider_id": f"SM-{one}",
+            "reason": None,
+            "transient": False,
+            "word": "",
+            "code": "",
+        },
+        attempt=AttemptRef(one, 1),
+    )
+
+
 async def test_failures_that_wait_hold_up_no_receipt_behind_them(ledger: Ledger) -> None:
     alert = await asked.alert(ledger, channels=("sms",))
     early = await asked.delivery(ledger, alert, work=Work.ATTEMPTING, tries=[{}])
     one = await asked.delivery(ledger, alert, address="+2")
     async with ledger.write() as db:
-        for ref, receipt in [(early, "failed")] * PAGE + [(one, "delivered")]:
-            payload = {
-                "receipt": receipt,
-                "provider_id": f"SM-{ref}",
-                "reason": None,
-                "transient": False,
-                "word": "",
-                "code": "",
-            }
-            await events.keep(
-                db, channel="sms", kind="poll", payload=payload, attempt=AttemptRef(ref, 1)
-            )
+        await events.keep_many(
+            db, [polled(early, "failed") for _ in range(PAGE)] + [polled(one, "delivered")]
+        )
 
     async with working(ledger, DullChannel()) as run:
         await merge_some(run)
 
     assert (await asked.row_of(ledger, one)).state == State.DELIVERED
     assert (await asked.row_of(ledger, early)).state == State.SENDING
+
+
+async def test_receipt_that_has_just_come_is_joined_before_thousands_that_wait(
+    ledger: Ledger,
+) -> None:
+    alert = await asked.alert(ledger, channels=("sms",))
+    early = await asked.delivery(ledger, alert, work=Work.ATTEMPTING, tries=[{}])
+    one = await asked.delivery(ledger, alert, address="+2")
+    async with ledger.write() as db:
+        await events.keep_many(db, [polled(early, "failed") for _ in range(25 * PAGE)])
+        await events.keep_many(db, [polled(one, "delivered")])
+
+    async with working(ledger, DullChannel()) as run:
+        more = await merge_some(run, latest_first=True)
+
+    assert more
+    assert (await asked.row_of(ledger, one)).state == State.DELIVERED
