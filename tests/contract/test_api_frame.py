@@ -291,12 +291,3 @@ async def spoken(port: int, sent: bytes) -> tuple[int, str, bytes]:
         body = await reader.readexactly(length)
     writer.close()
     return int(head.split()[1]), head, body
-
-
-async def test_wrong_method_of_a_path_that_an_id_fits_as_well_is_no_missing_thing(
-    client: Client, officer: Headers
-) -> None:
-    async with client.get("/v1/recipients/import", headers=officer) as answer:
-        await problem(answer)
-
-    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
