@@ -185,9 +185,9 @@ async def close(db: AsyncConnection, who: Who, resting: Shares) -> bool:
 
 
 async def move(db: AsyncConnection, channel: str, shares: Shares) -> None:
-    """Write new shares down."""
+    """Write new shares down. Sorted, as whoever locks several of these rows."""
     now = await read_now(db)
-    for provider, share in shares.items():
+    for provider, share in sorted(shares.items()):
         await db.execute(
             update(provider_health)
             .where(_is((channel, provider)))
@@ -197,7 +197,7 @@ async def move(db: AsyncConnection, channel: str, shares: Shares) -> None:
 
 async def note_slowness(db: AsyncConnection, slow: Mapping[Who, bool]) -> None:
     """Write down whose receipts come too late."""
-    for who, is_slow in slow.items():
+    for who, is_slow in sorted(slow.items()):
         await db.execute(
             update(provider_health)
             .where(_is(who), provider_health.c.slow.is_not(is_slow))

@@ -15,6 +15,8 @@ from ledger.claims import Claimed
 from ledger.engine import Db, Ledger
 from workers.health import Health, who_is
 
+#: Seconds between two questions whether it is time for a trial.
+_ASK_EVERY = 1.0
 #: Spreads load; nobody gains by guessing it.
 _DICE = Random()  # noqa: S311
 
@@ -94,9 +96,11 @@ async def _trial(ledger: Ledger, health: Health, one: AnyChannel) -> Route | Non
     """Return the way for one message through a half-open provider, if it is time for one."""
     if health.circuit(one) is not Circuit.HALF_OPEN:
         return None
-    found = _senders_of(health, one)
-    if not found:
+    found, now = _senders_of(health, one), monotonic()
+    # Every turn comes by here: the ledger is asked once a second, not by each of them.
+    if not found or health.dry_until.get(f"trial:{who_is(one)}", 0) > now:
         return None
+    health.dry_until[f"trial:{who_is(one)}"] = now + _ASK_EVERY
     async with ledger.write() as db:
         if not await book.take_trial(db, who_is(one)):
             return None

@@ -8,7 +8,7 @@ import pytest
 
 from kentongan.circuit import Circuit
 from kentongan.delivery import Work
-from ledger import senders
+from ledger import providers, senders
 from ledger.engine import Ledger
 from tests.fakes import asked
 from tests.fakes.accounts import MAIN, SECOND, Accounts, two_accounts
@@ -108,7 +108,7 @@ async def test_account_through_which_nothing_gets_is_set_aside_and_nothing_is_do
     await both.main.switch(fail=fail)
     running = await crowd(both.run.ledger, 300)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (await both.standing("main")).circuit is Circuit.CLOSED:
             await both.flow_once(running)
     await both.main.switch(fail=None)
@@ -130,7 +130,7 @@ async def test_where_all_are_set_aside_what_is_due_waits_and_no_try_is_spent(
     for one in (both.main, both.second):
         await one.switch(fail="401")
     running = await crowd(both.run.ledger, 50)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (await both.standing("second")).circuit is Circuit.CLOSED or (
             await both.standing("main")
         ).circuit is Circuit.CLOSED:
@@ -185,10 +185,13 @@ async def test_receipt_that_did_not_come_is_asked_of_the_account_that_sent(both:
 
 async def test_day_of_a_sender_ends_and_others_go_on(url: str, redis: str) -> None:
     async with two_accounts(url, redis, sender=f"{MAIN}=60/5,+15005550008=60/7") as both:
-        await both.second.switch(fail="401")
+        async with both.run.ledger.write() as db:
+            who = ("sms", "second")
+            await providers.note_faults(db, who, faults=3, reason="account", detail="")
+        await refresh(both.run)
         running = await crowd(both.run.ledger, 12)
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while (await both.told()).total() < 12:
                 await both.flow_once(running)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from channels import Providers
 from channels.sms import Sms, SmsSettings
@@ -16,10 +17,10 @@ from kentongan.weights import at_rest
 from ledger import providers
 from ledger.engine import Ledger
 from ledger.providers import Standing
+from ledger.schema import deliveries
 from tests.fakes.channels import deployment
 from tests.fakes.hands import working
 from tests.fakes.running import Running
-from tests.fakes.sending import works
 from tests.simulator.client import Client, practising
 from workers.health import Judge
 from workers.housekeeping import probe, refresh
@@ -62,9 +63,14 @@ class Accounts:
 
     async def flow(self, running: Running, *, until: Work = Work.SETTLED) -> None:
         """Send, with everything that a worker does beside it, until all have come so far."""
-        async with asyncio.timeout(30):
-            while set(await works(self.run.ledger, running)) != {until}:
+        async with asyncio.timeout(120):
+            while await self._works(running) != {until}:
                 await self.flow_once(running)
+
+    async def _works(self, running: Running) -> set[str]:
+        query = select(deliveries.c.work).where(deliveries.c.alert_id == running.alert.id)
+        async with self.run.ledger.read() as db:
+            return set((await db.execute(query.distinct())).scalars())
 
     async def flow_once(self, running: Running) -> None:
         """Send a window, and look at how the providers do."""
