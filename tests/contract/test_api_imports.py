@@ -297,12 +297,3 @@ async def test_only_those_who_may_write_import(
 ) -> None:
     for key in (auditor, integration):
         assert (await sent(client, key, GOOD))[0] == 403
-
-
-async def test_wrong_method_of_a_path_that_an_id_fits_as_well_is_no_missing_thing(
-    client: Client, officer: Headers
-) -> None:
-    async with client.get("/v1/recipients/import", headers=officer) as answer:
-        await answer.read()
-
-    assert (answer.status, answer.headers["Allow"]) == (405, "POST")

@@ -231,3 +231,12 @@ async def test_each_role_does_what_it_may(
         status, _ = await asked(client, "POST", "/v1/recipients", key, {"name": "X"})
         assert status == 403
     assert (await asked(client, "GET", path, integration))[0] == 403
+
+
+async def test_wrong_method_of_a_path_that_an_id_fits_as_well_is_no_missing_thing(
+    client: Client, officer: Headers
+) -> None:
+    async with client.get("/v1/recipients/import", headers=officer) as answer:
+        await answer.read()
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
