@@ -9,6 +9,7 @@ from kentongan.expansion import Stage, expand, next_stage
 from ledger import alerts, audiences, expansion, leases, starts
 from ledger.engine import Db, LedgerAwayError
 from ledger.expansion import PageRunTwiceError, Progress
+from ledger.starts import Start
 from workers.queue import QUEUE_AWAY
 from workers.runtime import JobContext, Runtime, Showing
 from workers.turn import width_for
@@ -17,7 +18,8 @@ log = logging.getLogger(__name__)
 
 #: People a page: on SQLite a page holds the write lock under 20 ms.
 PAGE = 500
-#: Seconds between two looks at whether a stopped original still has an attempt open.
+#: Seconds between two looks at what an expansion waits for: a stopped original that still has an
+#: attempt open, or another expansion that workers died of.
 _LOOK_AGAIN = 0.25
 #: Seconds after which a job gives way to others and rings itself.
 _GIVE_WAY = 5.0
@@ -41,9 +43,12 @@ async def expand_some(run: Runtime, alert_id: str) -> float | None:
         return await _expand_some(run, alert_id)
     worker = run.lease.incarnation
     async with run.ledger.write() as db:
-        if not await starts.begin(db, alert_id, worker):
-            log.error("expansion set aside: workers died of it", extra={"alert": alert_id})
-            return None
+        start = await starts.begin(db, alert_id, worker)
+    if start is Start.WAITS:
+        return _LOOK_AGAIN
+    if start is Start.ASIDE:
+        log.error("expansion set aside: workers died of it", extra={"alert": alert_id})
+        return None
     try:
         return await _expand_some(run, alert_id)
     finally:

@@ -94,7 +94,7 @@ class Sweep:
         if alert.due or alert.corrects:
             await self._ring(
                 f"expand:{alert.id}",
-                lambda: self._run.queue.ring_alert(alert.id, alert.lane),
+                lambda: self._run.queue.ring_due(alert.id, alert.lane),
                 lambda: expand_some(self._run, alert.id),
             )
 

@@ -4,6 +4,7 @@ from kentongan.audience import Audience
 from ledger import dead_letters, leases, starts
 from ledger.dead_letters import Which
 from ledger.engine import Ledger
+from ledger.starts import Start
 from tests.fakes.expanding import accepted, expand_all
 
 
@@ -12,7 +13,7 @@ async def begun(ledger: Ledger, alert: str, *, dies: bool) -> bool:
     async with ledger.write() as db:
         worker = await leases.begin(db, "here")
     async with ledger.write() as db:
-        may = await starts.begin(db, alert, worker)
+        may = await starts.begin(db, alert, worker) is Start.BEGUN
     async with ledger.write() as db:
         if not dies:
             await starts.end(db, alert, worker)
@@ -64,3 +65,34 @@ async def test_replay_of_the_alert_begins_its_expansion_again(ledger: Ledger) ->
 
     assert again == [alert]
     assert await begun(ledger, alert, dies=True)
+
+
+async def test_worker_that_dies_beside_many_expansions_is_held_against_none_that_ends_alone(
+    ledger: Ledger,
+) -> None:
+    many = [(await accepted(ledger, Audience())).id for _ in range(4)]
+
+    async def life(*, dies: bool) -> list[Start]:
+        """Begin all of them in one worker, as when it starts; end what was begun, or die of it."""
+        async with ledger.write() as db:
+            worker = await leases.begin(db, "here")
+        answers = []
+        for alert in many:
+            async with ledger.write() as db:
+                answers.append(await starts.begin(db, alert, worker))
+        async with ledger.write() as db:
+            if not dies:
+                for alert in many:
+                    await starts.end(db, alert, worker)
+            await leases.end(db, worker)
+        return answers
+
+    first = await life(dies=True)
+    second = await life(dies=True)
+    third = await life(dies=True)
+    await life(dies=True)
+
+    assert first == [Start.BEGUN] * 4
+    assert second == [Start.BEGUN, *[Start.WAITS] * 3]
+    assert third == second
+    assert [await aside(ledger, alert) for alert in many] == [True, False, False, False]
