@@ -96,13 +96,13 @@ def complaints(
         yield f"{states[state]} deliveries ended as {state}"
 
 
-def tardiness(limits: Limits, was: Recovery, grace: float) -> Iterator[str]:
-    """Yield what took too long; `grace` multiplies what is allowed."""
+def tardiness(limits: Limits, was: Recovery) -> Iterator[str]:
+    """Yield what took too long."""
     times: tuple[tuple[str, float, Any], ...] = (
         ("flash work flowed again", was.flash, limits.flash),
         ("routine work flowed again", was.routine, limits.routine),
         ("what was claimed was decided", was.decided, limits.decided),
     )
     for what, took, most in times:
-        if took > most * grace:
+        if took > most:
             yield f"{what} after {took:.1f} s, not {most:g}"
