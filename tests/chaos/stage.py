@@ -143,7 +143,7 @@ class Stage:
         self.wrong += self.load.wrong
         counted = {"missing": missing, "unsettled": unsettled}
         self.wrong += judge.complaints(self.ordeal, found, states, counted)
-        if self.size is not Size.CUT:  # CI's machines are busy with others' work: it only shows them
+        if self.size is not Size.CUT:  # CI's machines are busy with others' work
             self.wrong += judge.tardiness(self.ordeal.limits, was)
         self._tell(was, states, len(found.repeats))
         return self._result(lost, kinds.count(FaultKind.DOUBLED), unsettled, was.worst)
