@@ -45,7 +45,7 @@ def test_recovery_is_the_time_from_a_fault_to_the_next_claim(
     assert gaps(moments, 5.0, times) == found
 
 
-def test_what_took_too_long_is_told_unless_the_machine_is_granted_more() -> None:
+def test_what_took_too_long_is_told() -> None:
     was = Recovery(flash=12.0, routine=12.0, decided=50.0)
     limits = Limits(flash=10, routine=30, decided=60)
 
