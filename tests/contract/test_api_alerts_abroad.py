@@ -29,7 +29,8 @@ async def test_number_abroad_is_refused_in_words(client: Client, officer: Header
     assert status == 422
     [fault] = told["errors"]
     assert fault["at"] == "audience/points/0/address"
-    assert "KENTONGAN_COUNTRIES allows ID" in fault["problem"]
+    assert fault["problem"] == "This is in US."
+    assert "KENTONGAN_COUNTRIES allows ID" in fault["fix"]
 
 
 @pytest.mark.parametrize("changes", [{"severity": "extreme"}, {"mode": "test"}])
