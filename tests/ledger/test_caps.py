@@ -14,43 +14,13 @@ from kentongan.ids import AttemptRef, new_alert_id
 from kentongan.outcome import Reason
 from kentongan.person_rate import parse
 from kentongan.settling import Resolution
-from kentongan.spending import ONE, Period, Prices
+from kentongan.spending import ONE, Period
 from ledger import caps, check
-from ledger.cap_waiting import hold_waiting
-from ledger.claims import Window, claim
 from ledger.engine import WORKER_PATIENCE, Ledger, read_now
 from ledger.schema import attempts
 from tests.fakes import asked
+from tests.fakes.capped import PRICED, RATED, opened, told, window
 from tests.fakes.running import Running, becomes, expanded, tried
-
-WORKER = "wrk_" + "1" * 26
-RATED = Caps(person_rate=parse(["sms=1/1m", "sms=2/1h"]))
-PRICED = Caps(
-    prices=Prices.parse(["sms=1", "sms+628=2"]), currency="USD", most={Period.DAY: 5 * ONE}
-)
-
-
-async def told(ledger: Ledger, *addresses: str, **changes: Any) -> Running:
-    people = {f"person {address}": [("sms", address)] for address in addresses}
-    return await expanded(ledger, people, **changes)
-
-
-async def window(ledger: Ledger, running: Running, bounds: Caps) -> Window:
-    terms = bounds.terms(running.alert, "sms")
-    async with ledger.write() as db:
-        return await claim(
-            db,
-            alert_id=running.alert.id,
-            channel="sms",
-            sender="+1500",
-            worker=WORKER,
-            limit=100,
-            terms=terms,
-        )
-
-
-async def opened(ledger: Ledger, running: Running, bounds: Caps) -> list[str]:
-    return sorted(one.address for one in (await window(ledger, running, bounds)).claimed)
 
 
 async def row(ledger: Ledger, running: Running, address: str) -> Any:
@@ -284,41 +254,3 @@ async def test_books_balance_with_deliveries_that_a_cap_holds_back(ledger: Ledge
     await window(ledger, running, RATED)
 
     assert await check.check(ledger) == []
-
-
-async def held_in_bulk(ledger: Ledger, running: Running, bounds: Caps, limit: int = 100) -> int:
-    terms = bounds.terms(running.alert, "sms")
-    assert terms is not None
-    async with ledger.bulk() as db:
-        return await hold_waiting(db, terms, running.alert.id, limit=limit)
-
-
-async def test_what_cannot_be_paid_is_set_aside_page_by_page(ledger: Ledger) -> None:
-    await window(ledger, await told(ledger, *(f"+{n}" for n in range(1, 7))), PRICED)
-    running = await told(ledger, "+7", "+8", "+9")
-
-    pages = [await held_in_bulk(ledger, running, PRICED, limit=2) for _ in range(3)]
-
-    assert pages == [2, 1, 0]
-    left = [await row(ledger, running, address) for address in ("+7", "+8", "+9")]
-    assert {(one.work, one.reason, one.attempts) for one in left} == {
-        ("retry_wait", Reason.SPEND_CAP, 0)
-    }
-    assert await check.check(ledger) == []
-
-
-async def test_nothing_is_set_aside_while_anything_can_be_paid(ledger: Ledger) -> None:
-    await window(ledger, await told(ledger, "+1", "+2", "+3", "+4"), PRICED)
-    running = await told(ledger, "+7")
-
-    assert await held_in_bulk(ledger, running, PRICED) == 0
-
-
-async def test_what_is_set_aside_too_near_its_end_is_expired(ledger: Ledger) -> None:
-    await window(ledger, await told(ledger, *(f"+{n}" for n in range(1, 7))), PRICED)
-    short = await told(ledger, "+7", expires_at=Micros(await ledger.now() + seconds(60)))
-
-    assert await held_in_bulk(ledger, short, PRICED) == 1
-
-    ended = await row(ledger, short, "+7")
-    assert (ended.state, ended.reason, ended.due_at) == ("expired", Reason.SPEND_CAP, None)
