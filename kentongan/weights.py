@@ -73,7 +73,7 @@ def moved(shares: Shares, resting: Shares, seen: Mapping[str, Seen], *, quiet: f
 
 def returned(resting: Shares, name: str) -> Shares:
     """Return the shares after a provider that was set aside came back: it begins with one step."""
-    others = {other: share for other, share in resting.items() if other != name}
+    others = {other: share or 1 for other, share in resting.items() if other != name}
     if name not in resting or not others:
         return resting
     step = min(STEP, resting[name])

@@ -124,6 +124,8 @@ def test_provider_that_was_set_aside_comes_back_with_one_step() -> None:
 
     assert returned(three, "main") == {"main": 10, "second": 45, "third": 45}
     assert returned(at_rest({"main": 1}), "main") == {"main": 100}
+    # Beside one whose share is too small to be a whole point, too.
+    assert returned(at_rest({"main": 999, "second": 1}), "main") == {"main": 10, "second": 90}
 
 
 @given(wanted)
