@@ -24,7 +24,7 @@ ROUTINE = {"lane": Lane.ROUTINE, "severity": Severity.MINOR}
 async def sent_all(ledger: Ledger, running: Running, channel: DullChannel, caps: Caps) -> None:
     """Have a worker send until nothing is left that is due."""
     async with working(ledger, channel, caps=caps) as run:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (wait := await send_some(run, running.alert.id, "sms")) is not None:
                 await asyncio.sleep(wait)
         await landed(run)

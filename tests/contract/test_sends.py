@@ -38,7 +38,7 @@ def redis(valkey: PrivateValkey) -> str:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await holds():
             await asyncio.sleep(0.01)
 
@@ -152,18 +152,22 @@ async def test_opt_out_between_claim_and_first_byte_is_obeyed(ledger: Ledger, re
 
 
 async def test_alert_that_grows_too_old_on_the_way_is_not_sent(ledger: Ledger, redis: str) -> None:
-    expires = Micros(await ledger.now() + seconds(LEAST_LIFE + 3))
-    running = await crowd(ledger, 1, expires_at=expires)
-
     async def slowly(envelope: Envelope, gate: Gate) -> Outcome:
         await asyncio.sleep(envelope.remaining - LEAST_LIFE)
         return await accept(envelope, gate)
 
-    async with working(ledger, DullChannel(slowly), redis=redis) as run:
-        await send_some(run, running.alert.id, "sms")
-        await landed(run)
+    channel, became = DullChannel(slowly), list[str]()
+    async with working(ledger, channel, redis=redis) as run:
+        for life in (1, 2, 4, 8):  # until it is claimed alive, however busy the machine
+            expires = Micros(await ledger.now() + seconds(LEAST_LIFE + life))
+            running = await crowd(ledger, 1, expires_at=expires)
+            await send_some(run, running.alert.id, "sms")
+            await landed(run)
+            if channel.sent:
+                became = await works(ledger, running)
+                break
 
-    assert await works(ledger, running) == [Work.EXPIRED]
+    assert became == [Work.EXPIRED]
 
 
 async def test_refusals_teach_who_opted_out_and_what_is_gone(ledger: Ledger, redis: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from ledger.schema import deliveries
 from tests.fakes.channels import deployment
 from tests.fakes.hands import working
 from tests.fakes.running import Running
+from tests.fakes.sending import landed
 from tests.simulator.client import Client, practising
 from workers.health import Judge
 from workers.housekeeping import probe, refresh
@@ -66,6 +67,7 @@ class Accounts:
         async with asyncio.timeout(120):
             while await self._works(running) != {until}:
                 await self.flow_once(running)
+            await landed(self.run)  # what they teach of the providers is learned after they settle
 
     async def _works(self, running: Running) -> set[str]:
         query = select(deliveries.c.work).where(deliveries.c.alert_id == running.alert.id)
@@ -83,8 +85,10 @@ class Accounts:
     async def later(self, seconds: float) -> AsyncIterator["Accounts"]:
         """The same, when time has gone on."""
         ledger = Ledger.open(self.url, clock_offset=seconds)
-        yield replace(self, run=replace(self.run, ledger=ledger), judge=Judge(ledger))
-        await ledger.close()
+        try:
+            yield replace(self, run=replace(self.run, ledger=ledger), judge=Judge(ledger))
+        finally:
+            await ledger.close()
 
     async def probed(self) -> None:
         """Let the next probes be due, and made."""
@@ -113,16 +117,17 @@ async def two_accounts(
     url: str, redis: str, *, shares: Sequence[int] = (1, 1), **changes: Any
 ) -> AsyncIterator[Accounts]:
     """Open a ledger at `url`, two simulators and a worker; `changes` are settings of `main`."""
-    ledger = Ledger.open(url)
     async with (
         practising(account_sid=SIDS["main"], auth_token=TOKENS["main"]) as main,
         practising(account_sid=SIDS["second"], auth_token=TOKENS["second"]) as second,
+        AsyncExitStack() as closing,
     ):
+        ledger = Ledger.open(url)
+        closing.push_async_callback(ledger.close)
         both = [account("main", main, **changes), account("second", second)]
+        for one in both:
+            closing.push_async_callback(one.close)
         resting = at_rest(dict(zip(("main", "second"), shares, strict=True)))
         async with working(ledger, Providers({"sms": both}, {"sms": resting}), redis=redis) as run:
             await refresh(run)
             yield Accounts(main, second, run, Judge(ledger), url)
-        for one in both:
-            await one.close()
-    await ledger.close()

@@ -115,9 +115,12 @@ async def working(
         slots={lane: Slots(settings.send_slots) for lane in Lane},
         caps=caps or Caps(),
     )
-    yield run
-    left = [*run.flights, *run.background]
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
-    await queue.close()
+    keeping = asyncio.create_task(lease.keep())  # on a busy machine a test may outlive a lease
+    try:
+        yield run
+    finally:
+        left = [keeping, *run.flights, *run.background]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await queue.close()

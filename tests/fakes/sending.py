@@ -23,6 +23,6 @@ async def works(ledger: Ledger, running: Running) -> list[str]:
 
 
 async def landed(run: Runtime) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while run.flights:
             await asyncio.wait(set(run.flights))
