@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
 
@@ -12,7 +11,8 @@ from channels import AnyChannel
 from ledger import sweep
 from ledger.claims import claim, count_due
 from workers.capping import hold_back
-from workers.queue import QUEUE_AWAY, RUNNING_LIFE, Turn
+from workers.keeping import kept
+from workers.queue import Turn
 from workers.routing import Route, regrouped
 from workers.runtime import JobContext, Runtime, Showing
 from workers.taking import WIDEST, Taken, give_back, owe, take
@@ -38,7 +38,7 @@ async def turn(ctx: JobContext, alert_id: str, channel: str, k: int, nonce: str)
     if not await run.queue.take_turn(mine):
         return
     until = monotonic() + _GIVE_WAY
-    async with _kept(run, mine):
+    async with kept(run.queue, mine):
         wait = await send_some(run, alert_id, channel)
         # The queue is left out while pace, slots and work are there: its round trip costs as much
         # as thirty sends. Whoever waits for our place among the jobs waits a second at most.
@@ -48,25 +48,6 @@ async def turn(ctx: JobContext, alert_id: str, channel: str, k: int, nonce: str)
         await run.queue.end_turn(mine)
     else:
         await run.queue.ring_again(mine, wait)
-
-
-@asynccontextmanager
-async def _kept(run: Runtime, mine: Turn) -> AsyncIterator[None]:
-    """Renew the turn's key while it runs, so that nobody starts a second one beside it."""
-
-    async def renew() -> None:
-        while True:
-            await asyncio.sleep(RUNNING_LIFE / 4000)
-            try:
-                await run.queue.take_turn(mine)
-            except QUEUE_AWAY as error:
-                log.warning("turn not renewed", extra={"why": type(error).__name__})
-
-    keeper = asyncio.create_task(renew())
-    try:
-        yield
-    finally:
-        keeper.cancel()
 
 
 async def send_some(run: Runtime, alert_id: str, channel_name: str) -> float | None:
