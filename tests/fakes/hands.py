@@ -119,8 +119,9 @@ async def working(
     try:
         yield run
     finally:
-        left = [keeping, *run.flights, *run.background]
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        left = {keeping, *run.flights, *run.background}
+        while left:  # a driver may lose a cancellation that comes along with a time-out of its own
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=5)
         await queue.close()
