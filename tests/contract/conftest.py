@@ -1,4 +1,4 @@
-"""A service on loopback over a ledger of its own, and keys to call it with."""
+"""A service on loopback over a ledger of its own, keys to call it with, and a queue."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,6 +10,8 @@ from ledger.engine import SERVICE_PATIENCE, Ledger
 from service.wiring import House
 from tests.fakes.house import Client, Headers, key_of, made_house, serving
 from tests.fakes.ledgers import Ledgers
+from tests.fakes.valkey import PrivateValkey
+from workers.queue import Queue
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +61,17 @@ async def auditor(ledger: Ledger) -> Headers:
 async def integration(ledger: Ledger) -> Headers:
     """Headers of a key for another system, granted the group `north`."""
     return await key_of(ledger, Role.INTEGRATION, groups=("north",))
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[PrivateValkey]:
+    with PrivateValkey() as running:
+        yield running
+
+
+@pytest.fixture
+async def queue(valkey: PrivateValkey) -> AsyncIterator[Queue]:
+    valkey.flush()
+    opened = Queue.open(valkey.url)
+    yield opened
+    await opened.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,20 +19,6 @@ from workers.queue import QUEUE_AWAY, Queue, bell_name, queue_name
 from workers.redis_url import open_redis
 
 NEVER = 3600.0
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[PrivateValkey]:
-    with PrivateValkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def queue(valkey: PrivateValkey) -> AsyncIterator[Queue]:
-    valkey.flush()
-    opened = Queue.open(valkey.url)
-    yield opened
-    await opened.close()
 
 
 @dataclass

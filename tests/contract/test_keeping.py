@@ -1,7 +1,7 @@
 """A turn's key is kept while its job runs, on a real Valkey: no keeper outlives its turn."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from typing_extensions import override
@@ -25,20 +25,6 @@ class OverheardQueue(Queue):
     async def take_turn(self, turn: Turn) -> bool:
         self.asked.set()
         return await super().take_turn(turn)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[PrivateValkey]:
-    with PrivateValkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def queue(valkey: PrivateValkey) -> AsyncIterator[Queue]:
-    valkey.flush()
-    opened = Queue.open(valkey.url)
-    yield opened
-    await opened.close()
 
 
 def turns(count: int) -> list[Turn]:

@@ -1,7 +1,6 @@
 """One bucket a sender, shared by all workers, kept by a script in a real Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,6 @@ from workers.queue import QUEUE_AWAY, Queue
 SLOW = Pace(units_per_second=0.001, burst=10)
 SENDER = "sms:+1500"
 KEY = "pace:{sms:+1500}"
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[PrivateValkey]:
-    with PrivateValkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def queue(valkey: PrivateValkey) -> AsyncIterator[Queue]:
-    valkey.flush()
-    opened = Queue.open(valkey.url)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The doorbell on a real Valkey: few jobs however often somebody rings, and none gets stuck."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,20 +20,6 @@ from workers.queue import (
 from workers.wire import pack, unpack
 
 ALERT = "alr_" + "0" * 26
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[PrivateValkey]:
-    with PrivateValkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def queue(valkey: PrivateValkey) -> AsyncIterator[Queue]:
-    valkey.flush()
-    opened = Queue.open(valkey.url)
-    yield opened
-    await opened.close()
 
 
 async def jobs(queue: Queue, lane: Lane = Lane.FLASH) -> list[JobDef]:

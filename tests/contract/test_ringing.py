@@ -1,30 +1,13 @@
 """The service's doorbell: who commits together rings together, and nobody waits for Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
-import pytest
 from arq.jobs import Job
 
 from kentongan.alert import Lane
 from kentongan.ids import new_id
 from service.doorbell import Doorbell
-from tests.fakes.valkey import PrivateValkey
 from workers.queue import Queue, queue_name
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[PrivateValkey]:
-    with PrivateValkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def queue(valkey: PrivateValkey) -> AsyncIterator[Queue]:
-    valkey.flush()
-    opened = Queue.open(valkey.url)
-    yield opened
-    await opened.close()
 
 
 async def jobs(queue: Queue, lane: Lane) -> list[tuple[str, list[str]]]:
