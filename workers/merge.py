@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from channels import AnyChannel
@@ -19,8 +20,10 @@ log = logging.getLogger(__name__)
 
 #: Events a transaction: on SQLite it holds the write lock under 20 ms.
 PAGE = 100
-#: Pages a job; then it gives way and rings itself.
+#: Pages a job, and seconds in which one begins another; then it gives way and rings itself. A page
+#: waits its turn among the bulk writers, and a job that runs for a minute is cut off.
 _PAGES = 20
+_GIVE_WAY = 5.0
 
 
 async def merge(ctx: JobContext) -> None:
@@ -36,12 +39,14 @@ async def merge(ctx: JobContext) -> None:
 
 
 async def merge_some(run: Runtime, *, latest_first: bool = False) -> bool:
-    """Join events page by page; True if more are left.
+    """Join events page by page; True if more are left. `latest_first` waits for no bulk work.
 
     A page of failures that wait for our own outcomes holds up nothing that came after them.
     """
-    last = ""
+    last, until = "", monotonic() + _GIVE_WAY
     for _ in range(_PAGES):
+        if monotonic() > until:
+            return True
         page = await _merge_page(run, last, latest_first=latest_first)
         if len(page) < PAGE:
             return False
@@ -53,7 +58,7 @@ async def _merge_page(run: Runtime, after: str, *, latest_first: bool) -> Sequen
     """Join one page; return its events."""
     both = {**run.practising, **run.channels}
     schedules = {name: channel.retry for name, channel in both.items()}
-    async with run.ledger.bulk() as db:
+    async with run.ledger.bulk(urgent=latest_first) as db:
         waiting = await events.unjoined(db, PAGE, after, latest_first=latest_first)
         if not waiting:
             return ()
