@@ -328,8 +328,8 @@ leader = Table(
     Column("until_at", BigInteger, nullable=False),
 )
 
-#: Kept by workers of 1.0, who may still run beside ours; `ledger.schema_providers` has the tables
-#: of today. A later release drops it.
+#: Kept by workers of schema 0002, who may still run beside ours; `ledger.schema_providers` has the
+#: tables of today. A later release drops it.
 channel_health = Table(
     "channel_health",
     metadata,
