@@ -39,9 +39,9 @@ class Stage:
         self.deliveries = 0
         #: Seconds by which the last processes' clock was put on.
         self.clock_offset = 0.0
-        self.disk = Disk(folder / "disk") if ordeal.cramped else None
-        self.postgres = self._server() if engine is Engine.POSTGRESQL else None
-        self.url = self._ledger()
+        self.disk: Disk | None = None
+        self.postgres: Postgres | None = None
+        self.url = ""
         self._world: World | None = None
         self._load: Load | None = None
 
@@ -58,6 +58,14 @@ class Stage:
     @property
     def is_full(self) -> bool:
         return self.size is Size.FULL
+
+    def prepare(self) -> None:
+        """Make the disk, the server and the ledger; `close` takes away what there is of them."""
+        if self.ordeal.cramped:
+            self.disk = Disk(self.folder / "disk")
+        if self.engine is Engine.POSTGRESQL:
+            self.postgres = self._server()
+        self.url = self._ledger()
 
     def up(self, **settings: str) -> None:
         """Start service, workers and simulator."""
@@ -147,6 +155,10 @@ class Stage:
             self.wrong += judge.tardiness(self.ordeal.limits, was)
         self._tell(was, states, len(found.repeats))
         return self._result(lost, kinds.count(FaultKind.DOUBLED), unsettled, was.worst)
+
+    def unjudged(self) -> Result:
+        """Return what a run is worth whose books could not be read: nothing."""
+        return self._result(0, 0, 0, None)
 
     def _tell(self, was: Recovery, states: dict[str, int], repeats: int) -> None:
         self.beside |= {
