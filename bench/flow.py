@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bench.people import called
+from bench.queued import in_an_hour, queue_up
 from bench.world import UnexpectedStateError, World
 
 #: Deliveries that have gone out before anything is looked at.
@@ -32,13 +33,11 @@ class Flow:
 async def flowing(world: World, people: int, sink: int) -> AsyncIterator[Flow]:
     """Yield an alert that is being sent to `people` systems on the port `sink`; stop it at the end.
 
-    It is paused until it is expanded, so that all its deliveries wait.
+    All its deliveries are written before the first goes out.
     """
-    await world.gather(called("many", people, sink))
-    alert = await world.accept("many", "webhook")
-    await _order(world, alert, "pause")
-    await world.books.until_expanded(alert, people / 500)
-    await _order(world, alert, "resume")
+    point = {"channel": "webhook", "address": f"http://127.0.0.1:{sink}/"}
+    alert = await world.accept("", "webhook", audience={"points": [point]}, send_at=in_an_hour())
+    await queue_up(world.books, alert, called("many", people, sink))
     await _until_it_flows(world, alert)
     yield Flow(world=world, alert=alert)
     await _order(world, alert, "stop")

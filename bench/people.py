@@ -19,6 +19,10 @@ class Crowd:
     before: str
     after: str = ""
 
+    def address(self, number: str) -> str:
+        """Return SQL for the address with a number, which is SQL as well."""
+        return f"'{self.before}' || CAST({number} AS text) || '{self.after}'"
+
 
 def texted(group: str, people: int) -> Crowd:
     return Crowd(group=group, channel="sms", people=people, before="+62812")
@@ -36,20 +40,27 @@ def called(group: str, people: int, port: int) -> Crowd:
 
 async def settle_in(books: Books, crowd: Crowd) -> None:
     """Write a crowd down. Crowds of one ledger are different people with different addresses."""
-    [(known,)] = await books.ask("SELECT count(*) FROM recipients")
     [(groups,)] = await books.ask("SELECT count(*) FROM groups")
-    first = _FIRST + known
+    first = await first_free(books)
     numbers = books.numbers(first, first + crowd.people - 1)
-    group = _id("grp_", str(groups + 1))
+    group = id_of("grp_", str(groups + 1))
     for statement in _writing(crowd, numbers, group):
         await books.do(statement)
     if books.is_postgresql:
         await books.do("ANALYZE")  # as autovacuum would, a minute later
 
 
+async def first_free(books: Books) -> int:
+    """Return the first of the numbers that nobody in a ledger has."""
+    [(known,)] = await books.ask(
+        "SELECT (SELECT count(*) FROM recipients) + (SELECT count(*) FROM deliveries)"
+    )
+    return _FIRST + int(known)
+
+
 def _writing(crowd: Crowd, numbers: str, group: str) -> Iterator[str]:
     """Yield statements; every value in them is made here, none comes from outside."""
-    recipient, point = _id("rcp_", "i"), _id("pnt_", "i")
+    recipient, point = id_of("rcp_", "i"), id_of("pnt_", "i")
     text = "CAST(i AS text)"
     yield f"INSERT INTO groups (id, name, created_at) VALUES ({group}, '{crowd.group}', 0)"
     yield (
@@ -59,8 +70,7 @@ def _writing(crowd: Crowd, numbers: str, group: str) -> Iterator[str]:
     )
     yield (
         "INSERT INTO contact_points (id, recipient_id, channel, address)"
-        f" SELECT {point}, {recipient}, '{crowd.channel}',"
-        f" '{crowd.before}' || {text} || '{crowd.after}' FROM {numbers}"
+        f" SELECT {point}, {recipient}, '{crowd.channel}', {crowd.address('i')} FROM {numbers}"
     )
     yield (
         f"INSERT INTO group_members (group_id, recipient_id) SELECT {group}, {recipient}"
@@ -68,6 +78,6 @@ def _writing(crowd: Crowd, numbers: str, group: str) -> Iterator[str]:
     )
 
 
-def _id(prefix: str, number: str) -> str:
+def id_of(prefix: str, number: str) -> str:
     """Return SQL for an id of 26 digits, which sorts as its number does."""
     return f"'{prefix}' || substr(CAST(10000000000 + {number} AS text), 2, 10) || '{'0' * 16}'"
