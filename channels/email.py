@@ -112,6 +112,11 @@ class Email(Channel[EmailSettings, PreparedMail]):
 
     @property
     @override
+    def concurrency(self) -> int:
+        return self.settings.connections
+
+    @property
+    @override
     def receipt_horizon(self) -> timedelta | None:
         return BOUNCES_COME_WITHIN if self.settings.bounce_domain else None
 

@@ -18,7 +18,7 @@ from yarl import URL
 from channels._shared.allowed import Allowed
 from channels._shared.guard import BLOCKED, GuardedConnector
 from channels._shared.http import HttpClient, Reply, Trouble, retry_after
-from channels._shared.receiver_url import BlockedUrlError, ReceiverUrls, receiver_url
+from channels._shared.receiver_url import BlockedUrlError, ReceiverUrls, instead_of, receiver_url
 from kentongan import __version__
 from kentongan.alert import Mode
 from kentongan.channel import AddressError, Channel, Gate, Limits, Pace, Repeat
@@ -123,6 +123,11 @@ class Webhook(Channel[WebhookSettings, Compiled]):
     def pace(self) -> Pace:
         return Pace(units_per_second=self.settings.units_per_second, burst=self.settings.burst)
 
+    @property
+    @override
+    def concurrency(self) -> int:
+        return self.settings.connections
+
     @override
     def check(self, address: str) -> str:
         return str(receiver_url(address, self._allowed))
@@ -176,7 +181,7 @@ class Webhook(Channel[WebhookSettings, Compiled]):
     def _target(self, address: str) -> URL:
         if not self.settings.instead:
             return self._receivers.read(address)
-        return _instead_of(address, URL(self.settings.instead))
+        return instead_of(address, URL(self.settings.instead))
 
     def _headers(self, address: str, message_id: str, body: bytes) -> dict[str, str]:
         # The receiver holds it against its own clock; the ledger's has no part in it.
@@ -189,17 +194,6 @@ class Webhook(Channel[WebhookSettings, Compiled]):
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(secrets, message_id, timestamp, body),
         }
-
-
-def _instead_of(address: str, base: URL) -> URL:
-    """Return what below `base` stands in for `address`: itself where it is on the same server."""
-    try:
-        real = URL(address)
-        if real.origin() == base.origin():
-            return real
-        return base / (real.raw_host or "unknown")
-    except (ValueError, TypeError):
-        return base / "unknown"
 
 
 def outcome_of(reply: Reply, now: datetime) -> Outcome:

@@ -208,6 +208,14 @@ class Channel(ABC, Generic[SettingsT, PreparedT]):
         return (Sender(name=self.sender, pace=self.pace),)
 
     @property
+    def concurrency(self) -> int | None:
+        """How many sends can be under way at once, in this process; None without a limit.
+
+        What is handed over beyond it only waits in the channel, with its attempt open.
+        """
+        return None
+
+    @property
     def receipt_horizon(self) -> timedelta | None:
         """How long receipts may still come after a hand-over; None where none ever do."""
         return None

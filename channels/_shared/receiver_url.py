@@ -74,6 +74,17 @@ class ReceiverUrls:
         return url
 
 
+def instead_of(address: str, base: URL) -> URL:
+    """Return what below `base` stands in for `address`: itself where it is on the same server."""
+    try:
+        real = URL(address)
+        if real.origin() == base.origin():
+            return real
+        return base / (real.raw_host or "unknown")
+    except (ValueError, TypeError):
+        return base / "unknown"
+
+
 def _parsed(text: str) -> URL:
     stripped = text.strip()
     if len(stripped) > LONGEST_URL:

@@ -57,6 +57,11 @@ class TwilioChannel(Channel[TwilioSettingsT, PreparedT]):
         return self._senders
 
     @property
+    @override
+    def concurrency(self) -> int:
+        return self.settings.concurrency
+
+    @property
     @abstractmethod
     def a_day(self) -> int:
         """How many units a day each sender may send; 0 without a limit."""

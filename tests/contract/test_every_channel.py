@@ -17,6 +17,7 @@ from kentongan.channel import (
     AddressError,
     Callback,
     ForgedCallbackError,
+    Gate,
     NotPractisableError,
     Repeat,
 )
@@ -93,7 +94,7 @@ def address_for(channel: AnyChannel) -> str:
     raise AssertionError(f"add an address that {channel.name} takes to ADDRESSES")
 
 
-async def sent(channel: AnyChannel, gate: CountingGate, **changes: Any) -> Outcome:
+async def sent(channel: AnyChannel, gate: Gate, **changes: Any) -> Outcome:
     prepared = channel.prepare(wording())
     return await channel.send(prepared, envelope(address_for(channel), **changes), gate)
 
@@ -144,6 +145,7 @@ async def test_pace_limits_and_schedule_are_usable(channel: AnyChannel) -> None:
     assert channel.sender
     assert channel.pace.units_per_second > 0
     assert channel.pace.burst >= 1
+    assert channel.concurrency is None or channel.concurrency >= 1
     assert channel.limits.text > 0
     assert list(channel.retry.waits) == sorted(channel.retry.waits)
     assert isinstance(channel.repeat, Repeat)
@@ -262,6 +264,32 @@ async def test_gate_is_asked_exactly_once_per_send(kind: Kind) -> None:
             await sent(channel, gate)
 
     assert gate.asked == 3
+
+
+@each_channel
+async def test_no_more_sends_are_under_way_at_once_than_it_says(kind: Kind) -> None:
+    gate = CrowdedGate()
+
+    async with facing(kind, servers.answering(200)) as (channel, _):
+        if channel.concurrency is None:
+            pytest.skip(f"{kind.name} has no limit")
+        most = channel.concurrency
+        await asyncio.gather(*(sent(channel, gate) for _ in range(most + 8)))
+
+    assert 1 <= gate.most <= most
+
+
+class CrowdedGate:
+    """Lets everyone through, each after a while, and knows how many stood in it at once."""
+
+    def __init__(self) -> None:
+        self.inside = self.most = 0
+
+    async def __call__(self, _transport: asyncio.BaseTransport | None) -> None:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await asyncio.sleep(0.02)
+        self.inside -= 1
 
 
 @each_channel
