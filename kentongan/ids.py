@@ -55,6 +55,40 @@ def _tail() -> str:
     return b32hexencode(value.to_bytes(16, "big"))[:TAIL_LENGTH].decode().lower()
 
 
+def new_ids(kind: str, count: int) -> list[str]:
+    """Return fresh ids of `kind` in ascending order, as `new_id` makes them one by one.
+
+    One look at the clock and one at the random source for all of them: a tenth of the time. Each is
+    a tick (a 4096th of a millisecond) later than the one before, which is sooner than whoever asked
+    can have put it to use.
+    """
+    first = time.time_ns() * 4096 // 1_000_000
+    ticks = range(first, first + count)
+    heads = {
+        millis: PREFIXES[kind] + _digits(millis << 2 | 0b01, 10)
+        for millis in range(first >> 12, (first + count >> 12) + 1)
+    }
+    sevens, tails = os.urandom(count), os.urandom(11 * count).translate(_DIGIT_OF).decode()
+    return [
+        heads[tick >> 12] + _TICKS[tick & 4095] + _14TH[seven] + tails[at : at + 11] + _26TH[seven]
+        for tick, seven, at in zip(ticks, sevens, range(0, 11 * count, 11), strict=True)
+    ]
+
+
+def _digits(value: int, count: int) -> str:
+    return "".join(_DIGITS[value >> 5 * at & 31] for at in reversed(range(count)))
+
+
+# Where the 26 digits of five bits have the parts of a UUIDv7: ten the milliseconds and half of the
+# version; three the other half, the fraction and half of the variant; one the other half and four
+# random bits; eleven random ones; and the last the three bits that are left of 128.
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_TICKS = tuple(_digits(0b11 << 13 | fraction << 1 | 1, 3) for fraction in range(4096))
+_14TH = tuple(_DIGITS[byte >> 4] for byte in range(256))
+_26TH = tuple(_DIGITS[(byte & 7) << 2] for byte in range(256))
+_DIGIT_OF = (_DIGITS * 8).encode()
+
+
 def first_id(kind: str, millis: int) -> str:
     """Return what sorts before every id of `kind` that was made from `millis` (since 1970) on."""
     head = max(millis, 0).to_bytes(6, "big") + bytes(10)

@@ -1,10 +1,14 @@
 """Ids say what they name and sort by age; a reference to an attempt survives the world outside."""
 
+import time
+from base64 import b32hexdecode
+from uuid import RFC_4122, UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kentongan.ids import PREFIXES, TAIL_LENGTH, AttemptRef, new_delivery_id, new_id
+from kentongan.ids import PREFIXES, TAIL_LENGTH, AttemptRef, new_delivery_id, new_id, new_ids
 
 
 @pytest.mark.parametrize("kind", sorted(PREFIXES))
@@ -32,6 +36,34 @@ def test_later_id_sorts_after_an_earlier_one() -> None:
         pass  # the same fraction of a millisecond
 
     assert later > earlier
+
+
+@pytest.mark.parametrize("count", [0, 1, 9000])  # 9000 take more than two milliseconds
+def test_ids_made_together_are_different_and_in_order(count: int) -> None:
+    before = new_delivery_id()
+    made = new_ids("delivery", count)
+
+    assert len(made) == len(set(made)) == count
+    assert [before, *made] == sorted([before, *made])
+
+
+def test_ids_made_together_are_uuids_of_now() -> None:
+    began = time.time_ns() // 1_000_000
+
+    for made in new_ids("person", 5000):
+        tail = made.removeprefix("per_").upper()
+        uuid = UUID(bytes=b32hexdecode(f"{tail}======"))
+        assert len(tail) == TAIL_LENGTH
+        assert (uuid.version, uuid.variant) == (7, RFC_4122)
+        assert 0 <= (uuid.int >> 80) - began < 1000
+
+
+def test_random_bits_of_ids_made_together_are_all_used() -> None:
+    tails = [b32hexdecode(f"{made[4:].upper()}======") for made in new_ids("delivery", 2000)]
+
+    ones = [sum(int.from_bytes(tail, "big") >> bit & 1 for tail in tails) for bit in range(62)]
+
+    assert all(700 < count < 1300 for count in ones)
 
 
 @given(st.integers(1, 9999))
