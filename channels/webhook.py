@@ -27,7 +27,7 @@ from kentongan.message import Envelope, Preview, Wording
 from kentongan.outcome import Accepted, Deferred, NotBegun, Outcome, Reason, Refused
 from kentongan.receipt import ReceiptKind
 from kentongan.retry import RetrySchedule
-from kentongan.webhook_signing import signature, signing_secrets
+from kentongan.webhook_signing import signature, signing_keys
 
 #: The standard asks for less than 20 kB, so that receivers may set a limit.
 MOST_BYTES = 20_000
@@ -186,13 +186,13 @@ class Webhook(Channel[WebhookSettings, Compiled]):
     def _headers(self, address: str, message_id: str, body: bytes) -> dict[str, str]:
         # The receiver holds it against its own clock; the ledger's has no part in it.
         timestamp = int(time.time())
-        secrets = signing_secrets(self.deployment.keyring, address)
+        keys = signing_keys(self.deployment.keyring, address)
         return {
             "Content-Type": "application/json",
             "User-Agent": f"Kentongan/{__version__}",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(secrets, message_id, timestamp, body),
+            "webhook-signature": signature(keys, message_id, timestamp, body),
         }
 
 

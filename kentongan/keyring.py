@@ -6,6 +6,7 @@ without invalidating what is on its way.
 
 import hmac
 from collections.abc import Sequence
+from hashlib import sha256
 
 from typing_extensions import override
 
@@ -18,6 +19,30 @@ _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 #: Those of a digest, filled up to whole pairs.
 _BITS = 260
 
+#: Of HMAC (RFC 2104): what a key is mixed with before and after the text, and how long a key is.
+_INNER = bytes(octet ^ 0x36 for octet in range(256))
+_OUTER = bytes(octet ^ 0x5C for octet in range(256))
+_BLOCK = 64
+
+
+class Key:
+    """A key of HMAC-SHA256, mixed once: a MAC takes half of the time that `hmac.digest` takes."""
+
+    __slots__ = ("_after", "_before", "secret")
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+        block = (secret if len(secret) <= _BLOCK else sha256(secret).digest()).ljust(_BLOCK, b"\0")
+        self._before, self._after = block.translate(_INNER), block.translate(_OUTER)
+
+    def mac(self, text: bytes) -> bytes:
+        """Return the 32 octets that HMAC-SHA256 gives."""
+        return sha256(self._after + sha256(self._before + text).digest()).digest()
+
+    @override
+    def __repr__(self) -> str:
+        return "Key()"
+
 
 class Keyring:
     """MACs and keys by purpose. A purpose is a constant name such as `"verp"`."""
@@ -26,14 +51,14 @@ class Keyring:
         if not secrets:
             raise ValueError("at least one secret key is needed")
         self._secrets = [secret.encode() for secret in secrets]
-        self._keys: dict[str, list[bytes]] = {}
+        self._keys: dict[str, list[Key]] = {}
 
-    def keys(self, purpose: str) -> list[bytes]:
+    def keys(self, purpose: str) -> list[Key]:
         """Return 32-byte keys for `purpose`, the signing one first."""
         found = self._keys.get(purpose)
         if found is None:
             label = b"kentongan:" + purpose.encode()
-            found = [hmac.digest(secret, label, "sha256") for secret in self._secrets]
+            found = [Key(Key(secret).mac(label)) for secret in self._secrets]
             self._keys[purpose] = found
         return found
 
@@ -53,9 +78,8 @@ class Keyring:
         return f"Keyring({len(self._secrets)} keys)"
 
 
-def _mac(key: bytes, text: str, length: int) -> str:
-    # By the name of the hash: given the function, `digest` would take its slow way.
-    bits = int.from_bytes(hmac.digest(key, _octets(text), "sha256"), "big") << 4
+def _mac(key: Key, text: str, length: int) -> str:
+    bits = int.from_bytes(key.mac(_octets(text)), "big") << 4
     pairs = range(_BITS - 10, _BITS - 10 - 5 * length, -10)
     return "".join([_PAIRS[(bits >> shift) & 1023] for shift in pairs])[:length]
 

@@ -32,7 +32,7 @@ class Wording:
     structured: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one is made per message, in a third of the time
 class Envelope:
     """What is particular to one attempt: whom it is for, and how its traces find back to us.
 

@@ -27,5 +27,7 @@ def simulator_at(settings: Settings, keyring: Keyring) -> SimulatorAt | None:
 
 def credentials(keyring: Keyring) -> tuple[str, str]:
     """Return an account sid and an auth token in Twilio's forms, the same in every process."""
-    sid, token = (keyring.keys(purpose)[0].hex()[:32] for purpose in ("simulator", "simulator-key"))
+    sid, token = (
+        keyring.keys(purpose)[0].secret.hex()[:32] for purpose in ("simulator", "simulator-key")
+    )
     return f"AC{sid}", token

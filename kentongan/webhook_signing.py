@@ -4,11 +4,10 @@ A secret is derived from the receiver's URL and never stored: whoever has the de
 the URL can tell it again, and one receiver's secret says nothing about another's.
 """
 
-import hmac
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable
 
-from kentongan.keyring import Keyring
+from kentongan.keyring import Key, Keyring
 
 PURPOSE = "webhook-signing"
 PREFIX = "whsec_"
@@ -20,26 +19,23 @@ def signing_secret(keyring: Keyring, url: str) -> str:
 
 
 def signing_secrets(keyring: Keyring, url: str) -> list[str]:
-    """Return the secrets under all our keys, the newest first.
+    """Return what `signing_keys` returns as receivers write it."""
+    return [PREFIX + b64encode(key.secret).decode() for key in signing_keys(keyring, url)]
+
+
+def signing_keys(keyring: Keyring, url: str) -> list[Key]:
+    """Return the receiver's keys under all our keys, the newest first.
 
     While a key is being replaced, a receiver that still knows the old secret finds its signature.
     """
-    return [PREFIX + _secret(key, url) for key in keyring.keys(PURPOSE)]
+    named = url.encode()
+    return [Key(key.mac(named)) for key in keyring.keys(PURPOSE)]
 
 
-def signature(secrets: Iterable[str], message_id: str, timestamp: int, body: bytes) -> str:
-    """Return the value of `webhook-signature`: one `v1` per secret, separated by blanks.
+def signature(keys: Iterable[Key], message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the value of `webhook-signature`: one `v1` per key, separated by blanks.
 
     `message_id` must contain no full stop, which separates what is signed.
     """
     signed = f"{message_id}.{timestamp}.".encode() + body
-    return " ".join(f"v1,{_mac(secret, signed)}" for secret in secrets)
-
-
-def _secret(key: bytes, url: str) -> str:
-    return b64encode(hmac.digest(key, url.encode(), "sha256")).decode()
-
-
-def _mac(secret: str, signed: bytes) -> str:
-    key = b64decode(secret.removeprefix(PREFIX))
-    return b64encode(hmac.digest(key, signed, "sha256")).decode()
+    return " ".join([f"v1,{b64encode(key.mac(signed)).decode()}" for key in keys])

@@ -1,10 +1,13 @@
 """Keys serve one purpose each, and an old one verifies for as long as it is listed."""
 
+import hmac
+from base64 import b32hexencode
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kentongan.keyring import MAC_LENGTH, Keyring
+from kentongan.keyring import MAC_LENGTH, Key, Keyring
 
 OLD, NEW = "the old secret of this deployment", "the new secret of this deployment"
 
@@ -40,10 +43,23 @@ def test_first_key_signs_and_all_verify() -> None:
 def test_purposes_have_different_keys() -> None:
     ring = Keyring([NEW, OLD])
 
-    keys = {key for purpose in ("verp", "page") for key in ring.keys(purpose)}
+    keys = {key.secret for purpose in ("verp", "page") for key in ring.keys(purpose)}
 
     assert len(keys) == 4
     assert all(len(key) == 32 for key in keys)
+
+
+@given(secret=st.binary(max_size=200), text=st.binary(max_size=2000))
+def test_key_makes_the_macs_of_the_standard_library(secret: bytes, text: bytes) -> None:
+    assert Key(secret).mac(text) == hmac.digest(secret, text, "sha256")
+
+
+@given(text=st.text(), length=st.integers(1, 52))
+def test_mac_is_the_beginning_of_an_hmac_in_base32(text: str, length: int) -> None:
+    key = hmac.digest(OLD.encode(), b"kentongan:verp", "sha256")
+    plain = b32hexencode(hmac.digest(key, text.encode(), "sha256")).decode().lower()
+
+    assert Keyring([OLD]).mac("verp", text, length) == plain[:length]
 
 
 @example("\udcff" * 26)
@@ -58,4 +74,7 @@ def test_ring_without_a_key_is_refused() -> None:
 
 
 def test_ring_shows_no_secret() -> None:
-    assert OLD not in repr(Keyring([OLD]))
+    ring = Keyring([OLD])
+
+    assert OLD not in repr(ring)
+    assert repr(ring.keys("verp")) == "[Key()]"

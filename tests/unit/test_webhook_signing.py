@@ -1,6 +1,7 @@
 """Webhook signatures are those of Standard Webhooks, and a secret belongs to one receiver."""
 
 import json
+from base64 import b64decode
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,14 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from kentongan.keyring import Keyring
-from kentongan.webhook_signing import signature, signing_secret, signing_secrets
+from kentongan.keyring import Key, Keyring
+from kentongan.webhook_signing import (
+    PREFIX,
+    signature,
+    signing_keys,
+    signing_secret,
+    signing_secrets,
+)
 
 #: Published with Standard Webhooks 1.0.0 (github.com/standard-webhooks/standard-webhooks), and two
 #: made by its Python library.
@@ -23,9 +30,9 @@ OLD, NEW = "old-secret-" * 4, "new-secret-" * 4
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["id"]))
 def test_published_vectors_are_signed_alike(vector: dict[str, Any]) -> None:
-    signed = signature(
-        [vector["secret"]], vector["id"], vector["timestamp"], vector["body"].encode()
-    )
+    key = Key(b64decode(vector["secret"].removeprefix(PREFIX)))
+
+    signed = signature([key], vector["id"], vector["timestamp"], vector["body"].encode())
 
     assert signed == vector["signature"]
 
@@ -41,6 +48,16 @@ def test_receivers_have_secrets_of_their_own() -> None:
     assert mine != signing_secret(Keyring([OLD]), URL)
 
 
+def test_receivers_are_shown_the_keys_that_we_sign_with() -> None:
+    rotating = Keyring([NEW, OLD])
+
+    shown = signing_secrets(rotating, URL)
+
+    assert [b64decode(secret.removeprefix(PREFIX)) for secret in shown] == [
+        key.secret for key in signing_keys(rotating, URL)
+    ]
+
+
 def test_while_a_key_is_replaced_both_secrets_verify() -> None:
     body, now = b'{"a": 1}', datetime.now(UTC)
     known_before = signing_secret(Keyring([OLD]), URL)
@@ -49,7 +66,7 @@ def test_while_a_key_is_replaced_both_secrets_verify() -> None:
         "webhook-id": "dlv_1",
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signature(
-            signing_secrets(rotating, URL), "dlv_1", int(now.timestamp()), body
+            signing_keys(rotating, URL), "dlv_1", int(now.timestamp()), body
         ),
     }
 
