@@ -1,6 +1,6 @@
 """What Prometheus and an orchestrator may ask of a worker; labels are closed sets, never ids."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from time import time
 
@@ -65,17 +65,29 @@ class Metrics:
         )
         self._lease = Gauge("kentongan_worker_lease", "1 while the lease holds.", registry=at)
 
-    def attempted(self, channel: AnyChannel, outcome: Outcome, seconds: float) -> None:
-        """Count one attempt and how long it took."""
+    def attempted(
+        self, channel: AnyChannel, tried: Iterable[tuple[Outcome | None, float | None]]
+    ) -> None:
+        """Count attempts by outcome and time; None: it had no slot, or was cut short there."""
         who = (channel.channel, channel.provider)
-        self._attempts.labels(*who, type(outcome).__name__.lower()).inc()
-        self._duration.labels(*who).observe(seconds)
+        duration, counts = self._duration.labels(*who), dict[type[Outcome], int]()
+        for outcome, seconds in tried:
+            if outcome is not None and seconds is not None:
+                duration.observe(seconds)
+                kind = type(outcome)
+                counts[kind] = counts.get(kind, 0) + 1
+        for kind, count in counts.items():
+            self._attempts.labels(*who, kind.__name__.lower()).inc(count)
 
-    def handed_over(self, alert: Alert, channel: AnyChannel) -> None:
-        """Note how late a message was handed over, by this machine's clock."""
+    def handed_over(self, alert: Alert, channel: AnyChannel, count: int) -> None:
+        """Note how late messages were handed over, by this machine's clock."""
+        if not count:
+            return
         due = max(alert.accepted_at, alert.send_at or 0)
         late = max(0.0, time() - due / SECOND)
-        self._latency.labels(channel.channel, channel.provider, alert.lane).observe(late)
+        latency = self._latency.labels(channel.channel, channel.provider, alert.lane)
+        for _ in range(count):
+            latency.observe(late)
 
     def joined(self, verdicts: Mapping[str, int]) -> None:
         for verdict, count in verdicts.items():

@@ -21,7 +21,7 @@ from workers.lease import Lease
 from workers.metrics import Metrics
 from workers.pace import LocalPace, Paces
 from workers.queue import Queue
-from workers.slots import Slots
+from workers.slots import Line, Slots
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,10 @@ class Runtime:
     def go_on(self, work: Coroutine[Any, Any, object]) -> None:
         """Let `work` go on beside what comes next; `workers.main` ends it when the worker stops."""
         _ = _kept(work, self.background)
+
+    def line(self, channel: AnyChannel, lane: Lane) -> Line:
+        """Return where the sends of a lane through a provider wait for their slots."""
+        return self.slots[lane].line(channel, channel.concurrency)
 
     def channel(self, mode: Mode, name: str) -> AnyChannel | None:
         """Return the channel that carries `mode`, as its first provider has it; None without one.

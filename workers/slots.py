@@ -1,33 +1,180 @@
-"""How many sends of one lane may be in flight at once in this worker."""
+"""The slots of one lane: how many sends are in flight at once, and of them through one provider.
+
+Who waits for a slot waits in the line of its provider: a relay with eight connections shall not
+hold two hundred slots from everyone else. A slot that comes free goes to the next line in turn.
+"""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 from time import monotonic
+from typing import Protocol
 
 #: Slots that came free within this many seconds count as free: their like will again.
 _LATELY = 0.25
+#: No more of those are counted: twice the widest window.
+_MOST_COUNTED = 512
+
+
+class Send(Protocol):
+    """What a slot is for."""
+
+    async def go(self) -> None:
+        """Try once and keep what came of it; raises nothing but a cancellation."""
+
+    def ended(self) -> None:
+        """Hear that it has gone, or was cut short."""
+
+
+class _Room:
+    """So many places, and how fast they come free."""
+
+    __slots__ = ("_freed", "_promised", "free", "waiting")
+
+    def __init__(self, count: int) -> None:
+        self.free = count
+        self.waiting = 0
+        self._promised = 0
+        self._freed: deque[float] = deque(maxlen=_MOST_COUNTED)
+
+    def soon_free(self, now: float) -> int:
+        """Return how many will be free within a quarter second, less those spoken for."""
+        freed, since = self._freed, now - _LATELY
+        while freed and freed[0] < since:
+            freed.popleft()
+        return self.free + len(freed) - self.waiting - self._promised
+
+    def promise(self, count: int) -> None:
+        self._promised += count
+
+    def leave(self, now: float) -> None:
+        self.free += 1
+        self._freed.append(now)
+
+
+class Line(_Room):
+    """The sends through one provider, and those that wait for their turn."""
+
+    __slots__ = ("sends",)
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.sends: deque[Send] = deque()
 
 
 class Slots:
-    """A semaphore that knows how many it would let through soon."""
+    """Runs sends, `count` at once; a coroutine that has ended one goes on with the next."""
 
     def __init__(self, count: int) -> None:
-        self._semaphore = asyncio.Semaphore(count)
-        self._free = count
-        self._freed: deque[float] = deque(maxlen=count)
+        self._count = count
+        self._all = _Room(count)
+        self._lines: dict[Hashable, Line] = {}
+        self._waiting: deque[Line] = deque()
+        self._running: dict[Send, asyncio.Task[None]] = {}
 
-    def soon_free(self) -> int:
-        """Return how many are free, with as many more as came free in the last quarter second."""
-        since = monotonic() - _LATELY
-        while self._freed and self._freed[0] < since:
-            self._freed.popleft()
-        return self._free + len(self._freed)
+    def line(self, who: Hashable, at_once: int | None) -> Line:
+        """Return the line of a provider that takes so many sends at once, None for any number."""
+        found = self._lines.get(who)
+        if found is None:
+            found = self._lines[who] = Line(min(at_once or self._count, self._count))
+        return found
 
-    async def __aenter__(self) -> None:
-        await self._semaphore.acquire()
-        self._free -= 1
+    @property
+    def is_busy(self) -> bool:
+        """Whether nothing more would get a slot within a quarter second, through whomever."""
+        return self._all.soon_free(monotonic()) < 1
 
-    async def __aexit__(self, *_error: object) -> None:
-        self._free += 1
-        self._freed.append(monotonic())
-        self._semaphore.release()
+    def room(self, line: Line) -> int:
+        """Return how many more sends of a line would get their slot within a quarter second."""
+        now = monotonic()
+        return max(0, min(self._all.soon_free(now), line.soon_free(now)))
+
+    def promise(self, line: Line, count: int) -> Callable[[], None]:
+        """Keep room for what is being claimed, until what is returned is called."""
+        self._promise(line, count)
+        return lambda: self._promise(line, -count)
+
+    def put(self, line: Line, sends: Iterable[Send]) -> None:
+        """Have sends go as soon as there are slots."""
+        before = len(line.sends)
+        line.sends.extend(sends)
+        added = len(line.sends) - before
+        line.waiting += added
+        self._all.waiting += added
+        if not before and added:
+            self._waiting.append(line)
+        self._fill()
+
+    def cut(self, sends: Iterable[Send]) -> None:
+        """Cut sends short, those that have not begun and those that have."""
+        given_up = set(sends)
+        for line in self._lines.values():
+            dropped = [send for send in line.sends if send in given_up]
+            for send in dropped:
+                line.sends.remove(send)
+                self._begin(line)
+                send.ended()
+        self._waiting = deque(line for line in self._waiting if line.sends)
+        for send in given_up & self._running.keys():
+            self._running[send].cancel()
+
+    def _promise(self, line: Line, count: int) -> None:
+        line.promise(count)
+        self._all.promise(count)
+
+    def _begin(self, line: Line) -> None:
+        line.waiting -= 1
+        self._all.waiting -= 1
+
+    def _fill(self) -> None:
+        while self._all.free and (found := self._next()) is not None:
+            line, send = found
+            task = self._running[send] = asyncio.create_task(self._run(line, send))
+            task.add_done_callback(partial(self._never_ran, line, send))
+
+    def _next(self) -> tuple[Line, Send] | None:
+        """Give a free slot to the first line that may use it."""
+        waiting = self._waiting
+        for _ in range(len(waiting)):
+            line = waiting.popleft()
+            if not line.free:
+                waiting.append(line)
+                continue
+            send = line.sends.popleft()
+            if line.sends:
+                waiting.append(line)
+            self._begin(line)
+            line.free -= 1
+            self._all.free -= 1
+            return line, send
+        return None
+
+    async def _run(self, line: Line, send: Send) -> None:
+        try:
+            while True:
+                try:
+                    await send.go()
+                finally:
+                    task = self._running[send]
+                    self._leave(line, send)
+                found = self._next()
+                if found is None:
+                    return
+                line, send = found
+                self._running[send] = task
+        finally:
+            self._fill()  # whoever was cut short leaves its slot to others
+
+    def _leave(self, line: Line, send: Send) -> None:
+        now = monotonic()
+        line.leave(now)
+        self._all.leave(now)
+        del self._running[send]
+        send.ended()
+
+    def _never_ran(self, line: Line, send: Send, task: asyncio.Task[None]) -> None:
+        """Free the slot of a task that was cancelled before its first step."""
+        if self._running.get(send) is task:
+            self._leave(line, send)
+            self._fill()

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from ledger import leases, senders
@@ -27,6 +28,9 @@ _NO_LEASE = 0.5
 _NEXT_DAY = 60.0
 
 
+def _nothing() -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """Units of one sender for so many rows; or nothing, and seconds until it is worth asking."""
@@ -35,6 +39,8 @@ class Taken:
     rows: int = 0
     units: int = 0
     wait: float = 0.0
+    #: To be called once what was claimed waits for its slots, or nothing was.
+    forget: Callable[[], None] = _nothing
 
 
 async def take(run: Runtime, showing: Showing, channel: str, due: int) -> Taken:
@@ -44,15 +50,26 @@ async def take(run: Runtime, showing: Showing, channel: str, due: int) -> Taken:
     """
     if not run.lease.holds:
         return Taken(wait=_NO_LEASE)  # what we claimed now, the gate would only hand back
-    wanted = min(due, run.slots[showing.alert.lane].soon_free(), WIDEST)
-    if wanted < 1:
+    slots = run.slots[showing.alert.lane]
+    if slots.is_busy:
         return Taken(wait=_BUSY)
     ways = await routes(run.ledger, run.health, run.providers(showing.alert.mode), channel)
     waits = [_STOPPED]
     for route in ways:
-        taken = await _take_from(run, showing, route, wanted)
+        line = run.line(route.channel, showing.alert.lane)
+        wanted = min(due, slots.room(line), WIDEST)
+        if wanted < 1:
+            waits.append(_BUSY)
+            continue
+        forget = slots.promise(line, wanted)
+        try:
+            taken = await _take_from(run, showing, route, wanted)
+        except BaseException:
+            forget()
+            raise
         if taken.rows:
-            return taken
+            return replace(taken, forget=forget)
+        forget()
         waits.append(taken.wait)
     return Taken(wait=min(waits))
 

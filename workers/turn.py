@@ -21,7 +21,7 @@ from workers.window import Flight
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a turn waits for its window; what takes longer goes on beside the next one.
+#: Seconds that a turn waits for its window to get its slots.
 _LINGER = 0.25
 #: Seconds after which a turn gives way to others and rings itself.
 _GIVE_WAY = 1.0
@@ -37,46 +37,91 @@ async def turn(ctx: JobContext, alert_id: str, channel: str, k: int, nonce: str)
     mine = Turn(alert_id=alert_id, channel=channel, lane=lane, k=k, nonce=nonce)
     if not await run.queue.take_turn(mine):
         return
-    until = monotonic() + _GIVE_WAY
+    until, windows = monotonic() + _GIVE_WAY, Windows(run, alert_id, channel)
     async with kept(run.queue, mine):
-        wait = await send_some(run, alert_id, channel)
+        wait = await windows.send_one()
         # The queue is left out while pace, slots and work are there: its round trip costs as much
         # as thirty sends. Whoever waits for our place among the jobs waits a second at most.
         while wait == 0 and monotonic() < until:
-            wait = await send_some(run, alert_id, channel)
+            wait = await windows.send_one()
     if wait is None:
         await run.queue.end_turn(mine)
     else:
         await run.queue.ring_again(mine, wait)
 
 
-async def send_some(run: Runtime, alert_id: str, channel_name: str) -> float | None:
+async def send_some(run: Runtime, alert_id: str, channel: str) -> float | None:
     """Send one window; return seconds until the next is worth asking for, None if none is left."""
-    showing = await run.showing(alert_id)
-    if run.channel(showing.alert.mode, channel_name) is None:
-        log.warning("channel is not configured", extra={"channel": channel_name})
-        return None
-    async with run.ledger.read() as db:
-        due = await count_due(db, alert_id, channel_name, WIDEST)
-    if not due:
-        return None
-    taken = await take(run, showing, channel_name, due)
-    if taken.route is None:
-        run.metrics.waited(channel_name, taken.wait)
-        return taken.wait
-    flights = await uncut(_take_off(run, showing, taken.route, taken.rows))
-    await _account(run, taken, flights)
-    landings = {flight.landing for flight in flights if flight.landing is not None}
-    if held := sum(flight.held for flight in flights):
-        run.metrics.held_back(channel_name, held)
-    if not landings:
-        return await _none_flew(run, showing, channel_name, held)
-    await asyncio.wait(landings, timeout=_LINGER)
-    claimed = sum(len(flight.claimed) for flight in flights)
-    return 0 if due > claimed or due == WIDEST else None
+    return await Windows(run, alert_id, channel).send_one()
 
 
-async def _take_off(run: Runtime, showing: Showing, route: Route, rows: int) -> Sequence[Flight]:
+class Windows:
+    """The windows that one turn sends of an alert's channel, one after the other."""
+
+    def __init__(self, run: Runtime, alert_id: str, channel: str) -> None:
+        self._run, self._alert_id, self._channel = run, alert_id, channel
+        #: What our claims opened last: the next one need not walk over it again.
+        self._after = ""
+        #: The last claim came back full: the next one will find something, without a count.
+        self._was_full = False
+
+    async def send_one(self) -> float | None:
+        """Send one window; return seconds until the next is worth asking for, None at the end."""
+        run, channel = self._run, self._channel
+        showing = await run.showing(self._alert_id)
+        if run.channel(showing.alert.mode, channel) is None:
+            log.warning("channel is not configured", extra={"channel": channel})
+            return None
+        due = WIDEST if self._was_full else await self._count_due()
+        if not due:
+            return None
+        taken = await take(run, showing, channel, due)
+        if taken.route is None:
+            run.metrics.waited(channel, taken.wait)
+            return taken.wait
+        try:
+            flights = await uncut(_take_off(run, showing, taken.route, taken.rows, self._after))
+        finally:
+            taken.forget()
+        await _account(run, taken, flights)
+        return await self._go_on(showing, flights, due, taken.rows)
+
+    async def _go_on(
+        self, showing: Showing, flights: Sequence[Flight], due: int, asked: int
+    ) -> float | None:
+        """Wait until the next window is worth its claim."""
+        opened = [claimed for flight in flights for claimed in flight.claimed]
+        held = sum(flight.held for flight in flights)
+        if held:
+            self._run.metrics.held_back(self._channel, held)
+        was_full, self._was_full = self._was_full, len(opened) + held >= asked
+        if not opened:
+            self._after = ""
+            if was_full and not held:
+                return 0  # nobody had counted
+            return await _none_flew(self._run, showing, self._channel, held)
+        # What was tried before and is behind us waits until a claim comes back short.
+        fresh = [claimed.attempt.delivery_id for claimed in opened if claimed.attempt.no == 1]
+        self._after = max(fresh, default=self._after) if self._was_full else ""
+        await _until_aloft(flights)
+        return 0 if due > len(opened) or due == WIDEST else None
+
+    async def _count_due(self) -> int:
+        async with self._run.ledger.read() as db:
+            return await count_due(db, self._alert_id, self._channel, WIDEST)
+
+
+async def _until_aloft(flights: Sequence[Flight]) -> None:
+    """Wait until all that was claimed has its slot, for a while: then more may be claimed."""
+    flown = [asyncio.ensure_future(flight.aloft.wait()) for flight in flights if flight.claimed]
+    _, waiting = await asyncio.wait(flown, timeout=_LINGER)
+    for one in waiting:
+        one.cancel()
+
+
+async def _take_off(
+    run: Runtime, showing: Showing, route: Route, rows: int, after: str
+) -> Sequence[Flight]:
     """Claim rows and set them flying; from here on they need nobody who waits for them.
 
     One flight goes from the route; others from those senders that people of it talk with.
@@ -92,6 +137,7 @@ async def _take_off(run: Runtime, showing: Showing, route: Route, rows: int) -> 
             provider=channel.provider,
             worker=incarnation,
             limit=rows,
+            after=after,
             terms=run.caps.terms(showing.alert, channel.channel),
         )
         side = run.providers(showing.alert.mode)

@@ -3,12 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic
 
 from kentongan.alert import Lane
 from kentongan.caps import is_capped
-from kentongan.channel import Gate
 from kentongan.message import Envelope
 from kentongan.outcome import (
     Accepted,
@@ -45,102 +43,76 @@ _PAGE = 256
 _SETTLE_FOR = 600.0
 
 
-@dataclass(slots=True)
 class _Send:
-    """One attempt on its way, and how far it has come."""
+    """One attempt on its way, and how far it has come. Its slot runs it (`workers.slots`)."""
 
-    claimed: Claimed
-    began: bool = False
-    outcome: Outcome | None = None
-    transport: asyncio.BaseTransport | None = None
+    __slots__ = ("_flight", "_transport", "began", "claimed", "outcome", "took")
 
+    def __init__(self, flight: "Flight", claimed: Claimed) -> None:
+        self._flight, self.claimed = flight, claimed
+        self.began = False
+        self.outcome: Outcome | None = None
+        self.took: float | None = None  # seconds in its slot
+        self._transport: asyncio.BaseTransport | None = None
 
-class _Sending:
-    """What the sends of one window share."""
-
-    def __init__(
-        self,
-        run: Runtime,
-        showing: Showing,
-        route: Route,
-        *,
-        dies_at: float,
-        incarnation: str,
-    ) -> None:
-        self._run, self._showing, self._channel = run, showing, route.channel
-        self._sender = route.sender.name
-        self._dies_at, self._incarnation = dies_at, incarnation
-        self._claimed_at = monotonic()
-        self._capped = is_capped(showing.alert)
-
-    async def one(self, send: _Send) -> None:
-        """Try one attempt once, and keep what came of it in `send`."""
-        async with self._run.slots[self._showing.alert.lane]:
-            if monotonic() - self._claimed_at > LONGEST_WAIT:
-                send.outcome = NotBegun(Reason.HANDED_BACK)
-                return
-            began = monotonic()
-            try:
-                send.outcome = await self._try(send)
-            finally:
-                self._run.lease.release(send.transport)
-            took = monotonic() - began
-            self._run.metrics.attempted(self._channel, send.outcome, took)
-
-    async def _try(self, send: _Send) -> Outcome:
-        """Send; make a bug in a channel an outcome like any other."""
-        channel = self._channel
+    async def go(self) -> None:
+        """Try once."""
+        flight, slotted = self._flight, monotonic()
+        flight.slotted()
+        if slotted - flight.claimed_at > LONGEST_WAIT:
+            self.outcome = NotBegun(Reason.HANDED_BACK)
+            return
         try:
-            message = self._showing.message(channel, send.claimed.locale)
-            return await channel.send(message, self._envelope(send.claimed), self._gate(send))
+            self.outcome = await self._try()
+        finally:
+            flight.run.lease.release(self._transport)
+        self.took = monotonic() - slotted
+
+    def ended(self) -> None:
+        self._flight.came_down(self)
+
+    async def gate(self, transport: asyncio.BaseTransport | None = None) -> None:
+        """Let the first byte go, or raise `NotBegunError`."""
+        flight, claimed = self._flight, self.claimed
+        await flight.run.gatekeeper.enter(
+            Pass(
+                attempt=claimed.attempt,
+                alert_id=flight.showing.alert.id,
+                channel=flight.channel_name,
+                address=claimed.address,
+                incarnation=flight.incarnation,
+                dies_at=flight.dies_at,
+            )
+        )
+        self.began = True
+        self._transport = transport
+        flight.run.lease.hold(transport)
+
+    async def _try(self) -> Outcome:
+        """Send; make a bug in a channel an outcome like any other."""
+        flight, claimed = self._flight, self.claimed
+        try:
+            message = flight.message(claimed.locale)
+            return await flight.channel.send(message, flight.envelope(claimed), self.gate)
         except NotBegunError as barred:
             return NotBegun(barred.reason)
         except Exception as bug:
             log.exception(
                 "channel raised",
-                extra={"channel": channel.channel, "delivery": send.claimed.attempt.delivery_id},
+                extra={"channel": flight.channel_name, "delivery": claimed.attempt.delivery_id},
             )
             kind = type(bug).__name__
-            return Unknown(Reason.BUG, kind) if send.began else Deferred(Reason.BUG, kind)
-
-    def _gate(self, send: _Send) -> Gate:
-        wanted = Pass(
-            attempt=send.claimed.attempt,
-            alert_id=self._showing.alert.id,
-            channel=self._channel.channel,
-            address=send.claimed.address,
-            incarnation=self._incarnation,
-            dies_at=self._dies_at,
-        )
-
-        async def gate(transport: asyncio.BaseTransport | None = None) -> None:
-            await self._run.gatekeeper.enter(wanted)
-            send.began = True
-            send.transport = transport
-            self._run.lease.hold(transport)
-
-        return gate
-
-    def _envelope(self, claimed: Claimed) -> Envelope:
-        return Envelope(
-            attempt=claimed.attempt,
-            address=claimed.address,
-            name=claimed.name,
-            lane=self._showing.alert.lane,
-            remaining=self._dies_at - monotonic(),
-            capped=self._capped,
-            response_url=response_url(self._run.deployment, claimed.attempt.delivery_id),
-            sender=self._sender,
-        )
+            return Unknown(Reason.BUG, kind) if self.began else Deferred(Reason.BUG, kind)
 
 
 class Flight:
     """The sends of one window, settled as they end: one that hangs holds up no other's outcome.
 
     It flies by itself from the start: whoever made it may be cancelled. `landing` is the task that
-    ends when all has ended, None where nothing was claimed; `held` says how many deliveries a cap
-    held back. `since` is a monotonic instant before the claim, from which the alert's life is
-    counted; `incarnation` is the one that claimed, which may have lapsed since.
+    ends when all has ended, None where nothing was claimed; `aloft` is set once every send has had
+    its slot; `held` says how many deliveries a cap held back. `since` is a monotonic instant before
+    the claim, from which the alert's life is counted; `incarnation` is the one that claimed, which
+    may have lapsed since.
     """
 
     def __init__(
@@ -153,13 +125,54 @@ class Flight:
         since: float,
         incarnation: str,
     ) -> None:
-        self._run, self._showing, self.route = run, showing, route
-        sending = _Sending(
-            run, showing, route, dies_at=since + window.remaining, incarnation=incarnation
-        )
+        self.run, self.showing, self.route = run, showing, route
+        self.channel, self.channel_name = route.channel, route.channel.channel
+        self.incarnation, self.dies_at = incarnation, since + window.remaining
         self.claimed, self.held = window.claimed, window.held
-        self._aloft = {asyncio.create_task(sending.one(s)): s for s in map(_Send, window.claimed)}
-        self.landing = run.fly(self._fly()) if self._aloft else None
+        self.claimed_at = monotonic()
+        self.aloft = asyncio.Event()
+        self._capped = is_capped(showing.alert)
+        self._messages: dict[str, object] = {}
+        self._sends = [_Send(self, claimed) for claimed in window.claimed]
+        self._unslotted = self._unended = len(self._sends)
+        self._down: list[_Send] = []
+        self._woken: asyncio.Future[None] | None = None
+        self.landing = run.fly(self._fly()) if self._sends else None
+        slots = run.slots[showing.alert.lane]
+        slots.put(run.line(route.channel, showing.alert.lane), self._sends)
+
+    def message(self, locale: str) -> object:
+        """Return the prepared message in a locale."""
+        found = self._messages.get(locale)
+        if found is None:
+            found = self._messages[locale] = self.showing.message(self.channel, locale)
+        return found
+
+    def envelope(self, claimed: Claimed) -> Envelope:
+        """Return what is a person's own of their message."""
+        return Envelope(
+            attempt=claimed.attempt,
+            address=claimed.address,
+            name=claimed.name,
+            lane=self.showing.alert.lane,
+            remaining=self.dies_at - monotonic(),
+            capped=self._capped,
+            response_url=response_url(self.run.deployment, claimed.attempt.delivery_id),
+            sender=self.route.sender.name,
+        )
+
+    def slotted(self) -> None:
+        """Hear that one of the sends has its slot."""
+        self._unslotted -= 1
+        if not self._unslotted:
+            self.aloft.set()
+
+    def came_down(self, send: _Send) -> None:
+        """Hear that one of the sends has ended."""
+        self._down.append(send)
+        self._unended -= 1
+        if not self._unended or len(self._down) >= _PAGE:
+            self._wake()
 
     async def _fly(self) -> None:
         """Settle what ends, until all has ended.
@@ -167,40 +180,57 @@ class Flight:
         Whatever ends it early, what was not begun is handed back and the rest is marked unknown.
         """
         try:
-            while self._aloft:
-                done, _ = await asyncio.wait(self._aloft, timeout=_SETTLE_EVERY)
-                await uncut(self._land(done))
+            while self._unended or self._down:
+                await self._some_down()
+                await uncut(self._land())
         except BaseException:
             await uncut(self._end())
             raise
 
+    async def _some_down(self) -> None:
+        """Wait until all have ended, a page of them has, or outcomes have waited long enough."""
+        if self._unended and len(self._down) < _PAGE:
+            await self._woken_up()
+
+    async def _woken_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._woken = loop.create_future()
+        timer = loop.call_later(_SETTLE_EVERY, self._wake)
+        try:
+            await self._woken
+        finally:
+            timer.cancel()
+
+    def _wake(self) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+
     async def _end(self) -> None:
         """Cut short what is aloft: hand back what was not begun, mark the rest unknown."""
-        aloft = set(self._aloft)
-        for task in aloft:
-            task.cancel()
-        await asyncio.gather(*aloft, return_exceptions=True)
-        await self._land(aloft)
+        self.run.slots[self.showing.alert.lane].cut(self._sends)
+        while self._unended:
+            await self._woken_up()
+        await self._land()
 
-    async def _land(self, done: set[asyncio.Task[None]]) -> None:
+    async def _land(self) -> None:
         """Settle what has ended, and draw its conclusions."""
-        landed = [self._aloft.pop(task) for task in done]
-        results = [(send.claimed, send.outcome or _cut_short(send)) for send in landed]
-        if not results:
+        landed, self._down = self._down, []
+        if not landed:
             return
-        alert, channel = self._showing.alert, self.route.channel
-        has_others = len(self._run.providers(alert.mode).of(channel.channel)) > 1
+        run, alert, channel = self.run, self.showing.alert, self.channel
+        run.metrics.attempted(channel, [(s.outcome, s.took) for s in landed])
+        results = [(send.claimed, send.outcome or _cut_short(send)) for send in landed]
+        has_others = len(run.providers(alert.mode).of(self.channel_name)) > 1
         written = [
             settled_of(alert, channel, claimed, outcome, has_others=has_others)
             for claimed, outcome in results
         ]
-        await _settle(self._run, written, alert.lane)
-        for _, outcome in results:
-            if isinstance(outcome, Accepted):
-                self._run.metrics.handed_over(alert, channel)
-        await uncount_unsent(self._run, alert, channel.channel, results)
-        await look_after(self._run, alert, channel, results, self.route.sender.name)
-        ring_when_due(self._run, alert, channel.channel, written)
+        await _settle(run, written, alert.lane)
+        handed = sum(isinstance(outcome, Accepted) for _, outcome in results)
+        run.metrics.handed_over(alert, channel, handed)
+        await uncount_unsent(run, alert, self.channel_name, results)
+        await look_after(run, alert, channel, results, self.route.sender.name)
+        ring_when_due(run, alert, self.channel_name, written)
 
 
 def _cut_short(send: _Send) -> Outcome:
