@@ -2,9 +2,12 @@
 
 https://www.twilio.com/docs/usage/webhooks/webhooks-security. The SDK's validator raises for several
 kinds of malformed input, and with no form it accepts any body; so it is wrapped, and any doubt is a
-forgery.
+forgery. It checks two spellings of the address, each octet in Python: what is signed as it came is
+known for a tenth of that.
 """
 
+import hmac
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,6 +30,8 @@ def authenticate(callback: Callback, tokens: Sequence[SecretStr]) -> None:
         raise ForgedCallbackError("it is signed by an algorithm that we do not use")
     try:
         params = _signed_params(callback)
+        if _is_signed_as_it_came(callback.url, params, signature, tokens):
+            return
         known = [_signed_by(token, callback.url, params, signature) for token in tokens]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ForgedCallbackError("its signature cannot be checked") from error
@@ -50,6 +55,19 @@ def _signed_params(callback: Callback) -> "str | _Form":
     return callback.body.decode()
 
 
+def _is_signed_as_it_came(
+    url: str, params: "str | _Form", signature: str, tokens: Sequence[SecretStr]
+) -> bool:
+    """Tell whether a token signed this form at this very address: nearly always, one did."""
+    if isinstance(params, str):
+        return False
+    said = (url + params.as_signed()).encode()
+    made = [
+        b64encode(hmac.digest(token.get_secret_value().encode(), said, "sha1")) for token in tokens
+    ]
+    return any(hmac.compare_digest(one, signature.encode()) for one in made)
+
+
 def _signed_by(token: SecretStr, url: str, params: "str | _Form", signature: str) -> bool:
     validator = RequestValidator(token.get_secret_value())
     return bool(validator.validate(url, params, signature, HMAC_SHA1))
@@ -66,6 +84,14 @@ class _Form:
 
     def __len__(self) -> int:
         return len(self._fields)
+
+    def as_signed(self) -> str:
+        """Return names and values in their order, as the signature covers them."""
+        return "".join(
+            name + value
+            for name in sorted(self._fields)
+            for value in sorted(set(self._fields[name]))
+        )
 
     def getall(self, name: str) -> tuple[str, ...]:
         return self._fields[name]
