@@ -8,7 +8,6 @@ from time import monotonic
 from channels import AnyChannel, Providers
 from kentongan.channel import Sender
 from kentongan.circuit import Circuit
-from kentongan.ids import AttemptRef
 from ledger import providers as book
 from ledger import senders
 from ledger.claims import Claimed
@@ -71,14 +70,38 @@ async def regrouped(
     others = {} if route.is_trial or channel not in health.talks else _ways(health, side, channel)
     others.pop((route.channel.provider, route.sender.name), None)
     talks = await senders.talks_to(db, channel, [c.address for c in claimed]) if others else {}
-    moved: list[tuple[AttemptRef, str, str]] = []
     for one in claimed:
         theirs = others.get(talks.get(one.address, ("", "")), route)
         groups.setdefault(theirs.key, (theirs, []))[1].append(one)
-        if theirs is not route:
-            moved.append((one.attempt, theirs.channel.provider, theirs.sender.name))
+    # In the order of their names, as everyone locks senders' days: nobody waits in a ring.
+    for key in sorted(groups.keys() - {route.key}):
+        theirs, wanted = groups[key]
+        taken = await _within_day(db, theirs, wanted)
+        groups[key] = (theirs, wanted[:taken])
+        groups[route.key][1].extend(wanted[taken:])
+    moved = [
+        (one.attempt, theirs.channel.provider, theirs.sender.name)
+        for theirs, some in groups.values()
+        if theirs is not route
+        for one in some
+    ]
     await senders.reassign(db, moved)
     return groups
+
+
+async def _within_day(db: Db, route: Route, wanted: Sequence[Claimed]) -> int:
+    """Take what a sender's day still allows; return how many of `wanted`, from the first on."""
+    if route.sender.a_day is None:
+        return len(wanted)
+    who = (*who_is(route.channel), route.sender.name)
+    units = await senders.take_of_day(db, who, sum(one.units for one in wanted), route.sender.a_day)
+    fit = 0
+    while fit < len(wanted) and wanted[fit].units <= units:
+        units -= wanted[fit].units
+        fit += 1
+    if units:
+        await senders.give_back_of_day(db, who, units)
+    return fit
 
 
 def _ways(health: Health, side: Providers, channel: str) -> dict[tuple[str, str], Route]:

@@ -217,3 +217,23 @@ async def test_day_of_a_sender_ends_and_others_go_on(url: str, redis: str) -> No
         more = await crowd(both.run.ledger, 3, first=12)
         assert await send_some(both.run, more.alert.id, "sms")
         assert await works(both.run.ledger, more) == [Work.PENDING] * 3
+
+
+async def test_sender_whom_people_know_keeps_its_day_and_others_write_to_the_rest(
+    url: str, redis: str
+) -> None:
+    known = "+15005550008"
+    async with two_accounts(url, redis, sender=f"{MAIN}=60/100,{known}=60/3") as both:
+        async with both.run.ledger.write() as db:
+            await providers.note_faults(
+                db, ("sms", "second"), faults=3, reason="account", detail=""
+            )
+            await senders.take_of_day(db, ("sms", "main", known), 1, 3)  # sent before
+            for n in range(8):
+                await senders.wrote(db, "sms", number(n), provider="main", to=known)
+        await refresh(both.run)
+
+        await both.flow(await crowd(both.run.ledger, 8))
+
+        froms = [(await both.to(number(n)))[0] for n in range(8)]
+        assert (froms.count(known), froms.count(MAIN)) == (2, 6)
