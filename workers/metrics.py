@@ -63,6 +63,12 @@ class Metrics:
         self._held = Counter(
             "kentongan_held_back", "Deliveries that caps held back.", ["channel"], registry=at
         )
+        self._recalled = Counter(
+            "kentongan_recalled",
+            "Messages called back from their provider, by whether they had not left yet.",
+            ["channel", "back"],
+            registry=at,
+        )
         self._lease = Gauge("kentongan_worker_lease", "1 while the lease holds.", registry=at)
 
     def attempted(
@@ -98,6 +104,9 @@ class Metrics:
 
     def held_back(self, channel: str, count: int) -> None:
         self._held.labels(channel).inc(count)
+
+    def recalled(self, channel: str, *, is_back: bool) -> None:
+        self._recalled.labels(channel, str(is_back).lower()).inc()
 
     def decided(self, channel: str, resolution: str) -> None:
         self._settled.labels(channel, resolution).inc()

@@ -50,6 +50,8 @@ async def recall(run: Runtime, alert: OpenAlert) -> None:
         back = [one for one, is_back in zip(held, done, strict=True) if is_back]
         if back:
             await _note(run, back)
+        for one, is_back in zip(held, done, strict=True):
+            run.metrics.recalled(one.channel, is_back=is_back)
         log.info("called back", extra={"alert": alert.id, "asked": len(held), "back": len(back)})
         await asyncio.sleep(_PAUSE)
 
