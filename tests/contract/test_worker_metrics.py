@@ -1,5 +1,7 @@
 """A worker's metrics count what its windows did."""
 
+import asyncio
+
 from kentongan.channel import Gate
 from kentongan.message import Envelope
 from kentongan.outcome import Accepted, Outcome, Reason, Refused
@@ -26,7 +28,9 @@ async def test_attempts_are_counted_by_outcome_and_hand_overs_by_how_late_they_a
         return Refused(Reason.NO_ROUTE) if envelope.address == "+1" else Accepted()
 
     async with working(ledger, DullChannel(some)) as run:
-        await send_some(run, running.alert.id, "sms")
+        async with asyncio.timeout(20):
+            while (wait := await send_some(run, running.alert.id, "sms")) is not None:
+                await asyncio.sleep(wait)
         await landed(run)
 
         who = {"channel": "sms", "provider": DullChannel.provider}
