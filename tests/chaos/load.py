@@ -47,6 +47,8 @@ class Load:
         #: Changes to the body of every alert.
         self.changes: dict[str, Any] = {}
         self.per_second = PER_SECOND
+        #: While this is true nothing new is posted.
+        self.rests = False
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
@@ -70,8 +72,9 @@ class Load:
     def _waves(self, callers: ThreadPoolExecutor, ending: threading.Event) -> None:
         due = time.monotonic()
         while not ending.wait(max(0.0, due - time.monotonic())):
-            lane = self._chance.choice([Lane.FLASH, Lane.ROUTINE])
-            callers.submit(self.post, everyone(self._world, self.per_second), lane)
+            if not self.rests:
+                lane = self._chance.choice([Lane.FLASH, Lane.ROUTINE])
+                callers.submit(self.post, everyone(self._world, self.per_second), lane)
             due += 1
 
     def _until_accepted(self, key: str, body: dict[str, Any], lane: Lane, count: int) -> str:
