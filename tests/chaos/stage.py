@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from tests.fakes.processes import Running
 from tests.journey.world import World
 
 _LOOK_EVERY = 0.5
+#: So many times an ordeal's patience is the most.
+_MOST_PATIENCE = 2
 #: Seconds of catching up with new work coming in all the while.
 _LOAD_RESTS_AFTER = 20.0
 
@@ -115,15 +118,22 @@ class Stage:
                 runner.run(ledger.close())
 
     def wait_until_decided(self) -> int:
-        """Return how many deliveries are open once none is, or when patience has ended."""
-        deadline = time.monotonic() + self.ordeal.patience
+        """Return how many deliveries are open once none is, or when patience has ended: that long
+        after they last became fewer, so that a busy machine is late and not at fault."""
+        began = fewer_at = time.monotonic()
+        least = sys.maxsize
         with self.ledger() as (runner, ledger):
             while True:
                 there = runner.run(judge.by_alert(ledger))
                 left = runner.run(judge.open_ones(ledger))
-                if not left and not judge.missing(self.load, there):
+                unfound = judge.missing(self.load, there)
+                if not left and not unfound:
                     return 0
-                if time.monotonic() > deadline:
+                now = time.monotonic()
+                if left + unfound < least:
+                    least, fewer_at = left + unfound, now
+                patience = self.ordeal.patience
+                if now > fewer_at + patience or now > began + _MOST_PATIENCE * patience:
                     return left
                 time.sleep(_LOOK_EVERY)
 
