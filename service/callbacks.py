@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl
+from itertools import chain
+from urllib.parse import unquote_plus
 
 from aiohttp import web
 
@@ -42,11 +43,11 @@ _PRACTICE = frozenset({Mode.TEST})
 async def receive(request: web.Request) -> web.Response:
     """Keep what a provider reports, then say so. Whatever cannot be authenticated is a 403."""
     here, name = house(request), request.match_info["channel"]
-    known = here.channels.at(name) or here.practising.at(name)
-    if not known or request.match_info["kind"] in _NOT_BY_HTTP:
+    tellers = _tellers(here, name)
+    if not tellers or request.match_info["kind"] in _NOT_BY_HTTP:
         raise missing("callback")
     try:
-        answer = await take(here, name, await _callback(request))
+        answer = await _take(here, name, tellers, await _callback(request))
     except ForgedCallbackError:
         here.metrics.inbound.labels(name, "forged").inc()
         log.warning("callback refused", extra={"channel": name})
@@ -66,10 +67,18 @@ async def _callback(request: web.Request) -> Callback:
         # As it was signed: a Host header or a proxy's word for it would be the caller's choice.
         url=f"{house(request).deployment.public_url}{target}",
         query={name: values[0] for name, values in _fields(_query_of(target), 100).items()},
-        headers={name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers},
+        headers=_headers(request),
         form=form,
         body=b"" if form else raw,
     )
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for written, value in request.headers.items():
+        name = written.lower()
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _query_of(target: str) -> bytes:
@@ -78,16 +87,22 @@ def _query_of(target: str) -> bytes:
 
 def _fields(encoded: bytes, most: int) -> dict[str, tuple[str, ...]]:
     """Read a form or query with all values of each name."""
+    if encoded.count(b"&") >= most:
+        raise ForgedCallbackError("it has more fields than we could have asked for")
     try:
-        pairs = parse_qsl(
-            encoded.decode(), keep_blank_values=True, errors="strict", max_num_fields=most
-        )
+        halves = [part.partition("=") for part in encoded.decode().split("&") if part]
+        pairs = [(_plain(name), _plain(value)) for name, _, value in halves]
     except ValueError:
         raise ForgedCallbackError("it cannot be read in one way") from None
     found: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
-        found[name] = (*found.get(name, ()), value)
+        found[name] = (*found[name], value) if name in found else (value,)
     return found
+
+
+def _plain(text: str) -> str:
+    """Return a name or value without its escapes; nearly all of a provider's have none."""
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 async def take(here: House, name: str, callback: Callback) -> Answer:
@@ -96,11 +111,16 @@ async def take(here: House, name: str, callback: Callback) -> Answer:
     `name` is the kind of channel that it came to: its own, or one that carries another. Raises
     `ForgedCallbackError` (nothing was written) and `LedgerAwayError` (neither).
     """
-    teller = _teller(here, name, callback)
+    return await _take(here, name, _tellers(here, name), callback)
+
+
+async def _take(here: House, name: str, tellers: "Sequence[_Teller]", callback: Callback) -> Answer:
+    teller = _who_told(tellers, name, callback)
     callback = _storable(callback)
     reports, answer = _read(teller.channel, callback)
-    waits = not reports or any(isinstance(report, Receipt) for report in reports)
-    legible = all(_is_legible(report) for report in reports)
+    receipts = [report for report in reports if isinstance(report, Receipt)]
+    waits = bool(receipts) or not reports
+    legible = all(map(_is_legible, reports))
     event = NewEvent(
         channel=teller.channel.channel,
         kind=callback.kind,
@@ -108,7 +128,7 @@ async def take(here: House, name: str, callback: Callback) -> Answer:
         attempt=_attempt_of(reports),
         joined_already=not (waits and legible),
     )
-    if legible and any(not isinstance(report, Receipt) for report in reports):
+    if legible and len(receipts) < len(reports):
         async with here.ledger.write() as db:
             await events.keep_many(db, [event])
             verdicts = await _act(db, teller, reports)
@@ -124,19 +144,25 @@ async def take(here: House, name: str, callback: Callback) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Teller:
-    """Who made a callback, and the modes of the alerts that it can speak of."""
+    """Who may make a callback, and the modes of the alerts that it can speak of."""
 
     channel: AnyChannel
     modes: frozenset[Mode]
 
 
-def _teller(here: House, name: str, callback: Callback) -> _Teller:
+def _tellers(here: House, name: str) -> list[_Teller]:
+    sides = ((here.channels, _REAL), (here.practising, _PRACTICE))
+    return [_Teller(channel, modes) for side, modes in sides for channel in side.at(name)]
+
+
+def _who_told(tellers: Sequence[_Teller], name: str, callback: Callback) -> _Teller:
     """Find who it is from. Where a deployment has only the simulator, one callback is of both."""
-    sides = ((here.channels.at(name), _REAL), (here.practising.at(name), _PRACTICE))
-    theirs = [(c, modes) for some, modes in sides for c in some if _is_from(c, callback)]
+    theirs = [teller for teller in tellers if _is_from(teller.channel, callback)]
     if not theirs:
         raise ForgedCallbackError(f"{name} did not make it")
-    return _Teller(theirs[0][0], frozenset().union(*(modes for _, modes in theirs)))
+    if len(theirs) == 1:
+        return theirs[0]
+    return _Teller(theirs[0].channel, frozenset().union(*(teller.modes for teller in theirs)))
 
 
 def _is_from(channel: AnyChannel, callback: Callback) -> bool:
@@ -154,6 +180,8 @@ def _is_from(channel: AnyChannel, callback: Callback) -> bool:
 
 def _storable(callback: Callback) -> Callback:
     """Replace NUL, which no text of PostgreSQL's holds; what was signed has been checked before."""
+    if "\0" not in "".join(chain(callback.form, *callback.form.values())):
+        return callback
     form = {
         name.replace("\0", "\ufffd"): tuple(value.replace("\0", "\ufffd") for value in values)
         for name, values in callback.form.items()
@@ -171,7 +199,7 @@ def _read(channel: AnyChannel, callback: Callback) -> tuple[Sequence[Report], An
 
 
 def _is_legible(report: Report) -> bool:
-    return all(len(word or "") <= LONGEST_WORD for word in _words_of(report))
+    return all(len(word) <= LONGEST_WORD for word in _words_of(report) if word)
 
 
 def _words_of(report: Report) -> tuple[str | None, ...]:
