@@ -1,9 +1,6 @@
 """Other systems as recipients: one signed POST per delivery (Standard Webhooks 1.0.0)."""
 
-import json
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, ClassVar, Self
@@ -17,10 +14,11 @@ from yarl import URL
 
 from channels._shared.allowed import Allowed
 from channels._shared.guard import BLOCKED, GuardedConnector
-from channels._shared.http import HttpClient, Reply, Trouble, retry_after
+from channels._shared.http import HttpClient, Trouble, retry_after
 from channels._shared.receiver_url import BlockedUrlError, ReceiverUrls, instead_of, receiver_url
+from channels._shared.webhook_event import Compiled, compiled
+from channels._shared.wire import Reply, Target
 from kentongan import __version__
-from kentongan.alert import Mode
 from kentongan.channel import AddressError, Channel, Gate, Limits, Pace, Repeat
 from kentongan.deployment import Deployment, SimulatorAt
 from kentongan.message import Envelope, Preview, Wording
@@ -31,9 +29,14 @@ from kentongan.webhook_signing import signature, signing_keys
 
 #: The standard asks for less than 20 kB, so that receivers may set a limit.
 MOST_BYTES = 20_000
-_OWN = frozenset({"delivery_id", "respond_url"})
 #: What a delivery's id and page may add to a preview.
 _PARTICULARS = 500
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "*/*",
+    "User-Agent": f"Kentongan/{__version__}",
+}
+_DELIVERED = Accepted(receipt=ReceiptKind.DELIVERED)
 
 
 class WebhookSettings(BaseSettings):
@@ -75,18 +78,6 @@ class WebhookSettings(BaseSettings):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """The body for everyone, up to where the particulars of a delivery go."""
-
-    opening: bytes
-
-    def filled(self, delivery_id: str, respond_url: str) -> bytes:
-        """Return one delivery's body: the same bytes at every attempt."""
-        own = _json({"delivery_id": delivery_id, "respond_url": respond_url or None})
-        return self.opening + b"," + own[1:] + b"}"
-
-
 class Webhook(Channel[WebhookSettings, Compiled]):
     """Signed JSON to an https URL. The receiver knows a repeat by its `webhook-id`."""
 
@@ -106,6 +97,7 @@ class Webhook(Channel[WebhookSettings, Compiled]):
         self._allowed = Allowed.parse(settings.allow)
         self._client = HttpClient(self._connector, within=settings.timeout)
         self._receivers = ReceiverUrls(self._allowed)
+        self._instead = URL(settings.instead) if settings.instead else None
 
     @override
     @classmethod
@@ -134,7 +126,7 @@ class Webhook(Channel[WebhookSettings, Compiled]):
 
     @override
     def prepare(self, wording: Wording) -> Compiled:
-        return Compiled(_json(_event(wording))[:-2])
+        return compiled(wording)
 
     @override
     def units(self, prepared: Compiled) -> int:
@@ -178,18 +170,17 @@ class Webhook(Channel[WebhookSettings, Compiled]):
             resolver=self.resolver,
         )
 
-    def _target(self, address: str) -> URL:
-        if not self.settings.instead:
+    def _target(self, address: str) -> Target:
+        if self._instead is None:
             return self._receivers.read(address)
-        return instead_of(address, URL(self.settings.instead))
+        return instead_of(address, self._instead)
 
     def _headers(self, address: str, message_id: str, body: bytes) -> dict[str, str]:
         # The receiver holds it against its own clock; the ledger's has no part in it.
         timestamp = int(time.time())
         keys = signing_keys(self.deployment.keyring, address)
         return {
-            "Content-Type": "application/json",
-            "User-Agent": f"Kentongan/{__version__}",
+            **_HEADERS,
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(keys, message_id, timestamp, body),
@@ -198,10 +189,10 @@ class Webhook(Channel[WebhookSettings, Compiled]):
 
 def outcome_of(reply: Reply, now: datetime) -> Outcome:
     """Say what a status means. The body is not kept: it may echo what we sent."""
+    if 200 <= reply.status < 300:
+        return _DELIVERED
     said = _said(reply.status)
     match reply.status // 100:
-        case 2:
-            return Accepted(receipt=ReceiptKind.DELIVERED)
         case 3:
             return Refused(Reason.REJECTED, f"{said}: redirects are not followed")
         case 4 | 5:
@@ -239,56 +230,6 @@ def _excess(needed: int) -> str:
     if needed <= MOST_BYTES:
         return ""
     return f"It would be {needed:,} bytes of JSON; {MOST_BYTES:,} can be sent."
-
-
-def _event(wording: Wording) -> dict[str, object]:
-    """Return the event, its `data` last. Our own fields win over what a caller structured."""
-    return {
-        "type": "alert.delivery",
-        "timestamp": _instant(wording.accepted_at),
-        "mode": wording.mode,
-        "data": {
-            **{name: value for name, value in wording.structured.items() if name not in _OWN},
-            "alert_id": wording.alert_id,
-            "mode": wording.mode,
-            # A receiver that looks at nothing else must not take a test for the real thing either.
-            "exercise": wording.mode is not Mode.ACTUAL,
-            "type": wording.type,
-            "severity": wording.severity,
-            "headline": wording.headline,
-            "text": wording.text,
-            "locale": wording.locale,
-            "options": [
-                {"key": option.key, "label": option.label_in(wording.locale)}
-                for option in wording.options
-            ],
-            "references": wording.references,
-            "expires_at": _instant(wording.expires_at),
-        },
-    }
-
-
-def _json(value: object) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    return text.encode("utf-8", "replace")  # a lone surrogate becomes a question mark
-
-
-def _plain(value: object) -> object:
-    match value:
-        case Mapping():
-            return dict(value)
-        case datetime():
-            return _instant(value)
-        case timedelta():
-            return value.total_seconds()
-        case Collection():
-            return list(value)
-        case _:
-            return str(value)
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 CHANNEL = Webhook

@@ -6,17 +6,16 @@ later (DNS rebinding), and a literal is never looked up at all.
 
 import socket
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientRequest, ClientTimeout
+from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import AddrInfoType
 from aiohttp.tracing import Trace
 from typing_extensions import override
+from yarl import URL
 
 from channels._shared.allowed import Allowed
-from channels._shared.gated import GatedConnector
 from channels._shared.reach import read_address
 
 if TYPE_CHECKING:
@@ -33,18 +32,12 @@ class BlockedHostError(OSError):
 BLOCKED = "this address may not be called; KENTONGAN_WEBHOOK_ALLOW names exceptions"
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    host: str
-    port: int
-
-
 # A socket factory is told the address alone; whom it was looked up for travels with the task.
-_TARGET: ContextVar[_Target] = ContextVar("target")
+_TARGET: ContextVar[URL] = ContextVar("target")
 
 
-class GuardedConnector(GatedConnector):
-    """A `GatedConnector` that opens sockets to permitted addresses only.
+class GuardedConnector(TCPConnector):
+    """A `TCPConnector` that opens sockets to permitted addresses only.
 
     No name's address is kept: each new connection looks it up and checks what it found.
     """
@@ -71,8 +64,7 @@ class GuardedConnector(GatedConnector):
     async def connect(
         self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
     ) -> "Connection":
-        host = (req.url.raw_host or "").rstrip(".").lower()
-        token = _TARGET.set(_Target(host, req.url.port or 0))
+        token = _TARGET.set(req.url)
         try:
             return await super().connect(req, traces, timeout)
         finally:
@@ -82,6 +74,7 @@ class GuardedConnector(GatedConnector):
         family, kind, protocol, _, where = info
         address = read_address(str(where[0]))
         target = _TARGET.get()
-        if address is None or not self._allowed.permits(target.host, address, target.port):
+        host = (target.raw_host or "").rstrip(".").lower()
+        if address is None or not self._allowed.permits(host, address, target.port or 0):
             raise BlockedHostError
         return socket.socket(family, kind, protocol)

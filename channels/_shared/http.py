@@ -6,31 +6,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp import ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientRequest, ClientTimeout, TCPConnector
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from channels._shared.gated import PASSAGE, Passage
 from channels._shared.guard import BLOCKED, BlockedHostError
+from channels._shared.wire import Exchange, Reply, Target, written
 from kentongan.channel import Gate
 from kentongan.outcome import NotBegun, NotBegunError, Reason
 
-#: How much of an answer is read; receivers have nothing longer to say.
-MOST_REPLY = 64 * 1024
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+
 #: Pool, name, TCP and TLS together, in seconds.
 CONNECT_WITHIN = 3.0
+#: Servers whose particulars are kept.
+_MOST_SERVERS = 1000
 _LONGEST_WISH = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a server answered. `whole` is false where the body was cut off, by us or by it."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    whole: bool
+_BROKEN = (aiohttp.ClientError, HttpProcessingError, aiohttp.EofStream, TimeoutError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,94 +39,87 @@ class Trouble:
 
 
 class HttpClient:
-    """A session for one channel, opened by the first request, with its own connection pool."""
+    """Posts for one channel, over a connection pool that is opened by the first request.
 
-    def __init__(self, connector: Callable[[], TCPConnector], *, within: float) -> None:
-        self._connector = connector
+    A request takes no longer than `within` seconds, of which `connect` until a connection is held.
+    """
+
+    def __init__(
+        self,
+        connector: Callable[[], TCPConnector],
+        *,
+        within: float,
+        connect: float = CONNECT_WITHIN,
+    ) -> None:
+        self._made = connector
         self._within = within
-        self._session: ClientSession | None = None
+        self._patience = ClientTimeout(connect=connect, sock_connect=connect)
+        self._connector: TCPConnector | None = None
+        self._servers: dict[str, ClientRequest] = {}
 
     async def post(
-        self, url: URL, *, body: bytes, headers: Mapping[str, str], gate: Gate
+        self, target: Target, *, body: bytes, headers: Mapping[str, str], gate: Gate
     ) -> Reply | Trouble | NotBegun:
-        """Post once, asking `gate` once the connection is held. Within `within` seconds."""
-        passage = Passage(gate)
-        token = PASSAGE.set(passage)
+        """Post once, asking `gate` once the connection is held."""
+        request = written(target, headers, body)
+        exchange: Exchange | None = None
         try:
-            return await self._post(url, body, headers)
+            async with asyncio.timeout(self._within):
+                connection = await self._connect(target.server)
+                exchange = Exchange(connection)
+                await gate(connection.transport)
+                return await exchange.reply(request)
         except NotBegunError as stopped:
             return NotBegun(stopped.reason)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return _trouble(error, begun=passage.begun)
+        except _BROKEN as error:
+            so_far = exchange and exchange.cut_off()
+            return so_far or self._trouble(error, begun=exchange is not None and exchange.begun)
         finally:
-            PASSAGE.reset(token)
+            if exchange is not None:
+                exchange.end()
 
     async def close(self) -> None:
-        """Close the session. May be called twice."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        """Close the connections. May be called twice."""
+        connector, self._connector = self._connector, None
+        self._servers.clear()
+        if connector is not None:
+            await connector.close()
 
-    async def _post(self, url: URL, body: bytes, headers: Mapping[str, str]) -> Reply:
-        session = self._opened()
-        async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-            content, whole = await _read(response)
-            return Reply(
-                status=response.status, headers=response.headers, body=content, whole=whole
-            )
+    async def _connect(self, server: str) -> "Connection":
+        if self._connector is None:
+            self._connector = self._made()
+        request = self._servers.get(server)
+        if request is None:
+            if len(self._servers) >= _MOST_SERVERS:
+                self._servers.clear()
+            # Never sent: it is how a connector is told whom to connect to.
+            request = ClientRequest("POST", URL(server), loop=asyncio.get_running_loop())
+            self._servers[server] = request
+        return await self._connector.connect(request, [], self._patience)
 
-    def _opened(self) -> ClientSession:
-        if self._session is None:
-            self._session = ClientSession(
-                connector=self._connector(),
-                timeout=ClientTimeout(
-                    total=self._within, connect=CONNECT_WITHIN, sock_connect=CONNECT_WITHIN
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                # Packed answers would have to be unpacked before they can be measured.
-                auto_decompress=False,
-                headers={"Accept-Encoding": "identity"},
-                trust_env=False,  # a proxy would look the name up behind the guard's back
-            )
-        return self._session
+    def _trouble(self, error: Exception, *, begun: bool) -> Trouble:
+        reason, words = _after(error) if begun else self._before(error)
+        return Trouble(reason=reason, words=words, begun=begun)
 
-
-async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-    """Read what is no more than `MOST_REPLY`; the status has been said, come what may."""
-    try:
-        start = await response.content.readexactly(MOST_REPLY + 1)
-    except asyncio.IncompleteReadError as end:
-        return end.partial, True
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        start = b""
-    response.close()
-    return start[:MOST_REPLY], False
-
-
-def _trouble(error: Exception, *, begun: bool) -> Trouble:
-    reason, words = _after(error) if begun else _before(error)
-    return Trouble(reason=reason, words=words, begun=begun)
-
-
-def _before(error: Exception) -> tuple[Reason, str]:
-    match error:
-        case aiohttp.ClientConnectorError(os_error=BlockedHostError()):
-            return Reason.BLOCKED_HOST, BLOCKED
-        case aiohttp.InvalidURL():
-            return Reason.INVALID_ADDRESS, "the URL cannot be called"
-        case aiohttp.ClientConnectorDNSError():
-            return Reason.NO_CONNECTION, "the name has no address"
-        case aiohttp.ClientSSLError():
-            return Reason.NO_CONNECTION, "TLS failed"
-        case TimeoutError():
-            return Reason.NO_CONNECTION, f"no connection within {CONNECT_WITHIN:g} s"
-        case _:
-            return Reason.NO_CONNECTION, "no connection"
+    def _before(self, error: Exception) -> tuple[Reason, str]:
+        match error:
+            case aiohttp.ClientConnectorError(os_error=BlockedHostError()):
+                return Reason.BLOCKED_HOST, BLOCKED
+            case aiohttp.InvalidURL():
+                return Reason.INVALID_ADDRESS, "the URL cannot be called"
+            case aiohttp.ClientConnectorDNSError():
+                return Reason.NO_CONNECTION, "the name has no address"
+            case aiohttp.ClientSSLError():
+                return Reason.NO_CONNECTION, "TLS failed"
+            case TimeoutError():
+                return Reason.NO_CONNECTION, f"no connection within {self._patience.connect:g} s"
+            case _:
+                return Reason.NO_CONNECTION, "no connection"
 
 
 def _after(error: Exception) -> tuple[Reason, str]:
     match error:
-        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+        case HttpProcessingError() | aiohttp.ClientPayloadError():
             return Reason.GARBLED_REPLY, "the answer was no HTTP"
         case TimeoutError():
             return Reason.NO_REPLY, "no answer in time"

@@ -10,6 +10,7 @@ from yarl import URL
 
 from channels._shared.allowed import Allowed
 from channels._shared.reach import Reach, reach_of, read_address
+from channels._shared.wire import Target
 from kentongan.channel import AddressError
 
 LONGEST_URL = 2048
@@ -63,26 +64,26 @@ class ReceiverUrls:
         self._allowed = allowed
         self._permitted: set[str] = set()
 
-    def read(self, address: str) -> URL:
-        """Return the URL; raises what `receiver_url` raises."""
+    def read(self, address: str) -> Target:
+        """Return whom to call; raises what `receiver_url` raises."""
         normal = _NORMAL.fullmatch(address)
         if normal and normal[1] in self._permitted and len(address) <= LONGEST_URL:
-            return URL(address, encoded=True)
+            server = normal[1]
+            return Target(server, server.partition("://")[2], address[len(server) :])
         url = receiver_url(address, self._allowed)
         if normal and str(url) == address and len(self._permitted) < _MOST_SERVERS:
             self._permitted.add(normal[1])
-        return url
+        return Target.of(url)
 
 
-def instead_of(address: str, base: URL) -> URL:
+def instead_of(address: str, base: URL) -> Target:
     """Return what below `base` stands in for `address`: itself where it is on the same server."""
     try:
         real = URL(address)
-        if real.origin() == base.origin():
-            return real
-        return base / (real.raw_host or "unknown")
+        same = real.origin() == base.origin()
+        return Target.of(real if same else base / (real.raw_host or "unknown"))
     except (ValueError, TypeError):
-        return base / "unknown"
+        return Target.of(base / "unknown")
 
 
 def _parsed(text: str) -> URL:

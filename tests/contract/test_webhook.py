@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Verifier
 
-from channels._shared.http import MOST_REPLY, Reply, retry_after
+from channels._shared.http import retry_after
+from channels._shared.wire import MOST_REPLY, Reply
 from channels.webhook import MOST_BYTES, Webhook, WebhookSettings, outcome_of
 from kentongan.alert import Mode, Option
 from kentongan.ids import AttemptRef, new_alert_id, new_delivery_id
