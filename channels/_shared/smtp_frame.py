@@ -89,7 +89,8 @@ def warm_up() -> None:
 
 def one_line(text: str) -> str:
     """Make a text fit for a header: no control characters, single blanks, nothing at the ends."""
-    return " ".join(clean(text).split())
+    # What is printable has nothing to be cleaned of, and most names are.
+    return " ".join((text if text.isprintable() else clean(text)).split())
 
 
 def clean(text: str) -> str:

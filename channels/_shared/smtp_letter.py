@@ -1,12 +1,14 @@
 """Letters as bytes: encoded once per alert and locale, filled per person in microseconds.
 
 Building an `EmailMessage` takes two milliseconds, which is most of what a letter costs. So bodies
-are rendered with tokens; lines without a token are encoded once, lines with one when filled. A
-property test compares the result with an `EmailMessage` built per person.
+are rendered with tokens, cut at them and encoded once; soft line breaks, which readers undo, stand
+around each gap, so that a value is encoded once however often it occurs. A property test compares
+the result with an `EmailMessage` built per person.
 """
 
 import binascii
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.header import Header
 from secrets import token_hex
@@ -36,46 +38,53 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """A line that holds something of a person's: text before it, text after it."""
+    """A line that holds something of a person's, and what stands before and after it, encoded."""
 
-    before: str
+    before: bytes
     field: str
-    after: str
-    is_markup: bool
+    after: bytes
 
-    def filled(self, person: Person) -> bytes:
-        value = person.url if self.field == "url" else one_line(person.name)[:LONGEST_NAME]
-        if not value:
-            return b""
-        shown = str(escape(value)) if self.is_markup else value
-        return encoded(f"{self.before}{shown}{self.after}\n")
+    def pieces(self, *, named: bool) -> tuple[bytes | str, ...]:
+        """Return the line; without a name, nothing is left of those that would show it."""
+        return (self.before, self.field, self.after) if named or "name" not in self.field else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skeleton:
-    """A letter without its person. `has_button`: whether it carries List-Unsubscribe."""
+    """A letter without its person: pieces that are ready, and the names of those that are not.
 
-    head: bytes
-    body: tuple[bytes | _Gap, ...]
+    `has_button`: whether it carries List-Unsubscribe.
+    """
+
+    named: tuple[bytes | str, ...]
+    nameless: tuple[bytes | str, ...]
     has_button: bool
 
     def filled(self, person: Person) -> bytes:
         """Return the whole content, dot-stuffed, ending with CRLF."""
-        gaps = (part if isinstance(part, bytes) else part.filled(person) for part in self.body)
-        content = b"".join((self._personal_head(person), self.head, *gaps))
-        # Stuffed last: a filled line may begin with a dot as well.
-        return content.replace(b"\r\n.", b"\r\n..")
+        name = one_line(person.name)[:LONGEST_NAME]
+        own = {
+            "head": self._personal_head(person, name.strip()),
+            "url": _soft(person.url),
+            "url in markup": _soft(escape(person.url)),
+            "name": _soft(name),
+            "name in markup": _soft(escape(name)),
+        }
+        pieces = self.named if name else self.nameless
+        return b"".join([own[piece] if isinstance(piece, str) else piece for piece in pieces])
 
-    def _personal_head(self, person: Person) -> bytes:
-        lines = [
-            f"Date: {person.date}",
-            f"To: {mailbox(person.name, person.address, 'To')}",
-            f"Message-ID: {person.message_id}",
-        ]
+    def _personal_head(self, person: Person, name: str) -> bytes:
+        # No line of it can begin with a dot: each is a header, or goes on with a blank.
+        head = (
+            f"Date: {person.date}\r\nTo: {mailbox(name, person.address, 'To')}\r\n"
+            f"Message-ID: {person.message_id}\r\n"
+        )
         if self.has_button and person.url:
-            lines.append(f"List-Unsubscribe: <{person.url}>")
-            lines.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
-        return "".join(f"{line}\r\n" for line in lines).encode()
+            head += (
+                f"List-Unsubscribe: <{person.url}>\r\n"
+                "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+            )
+        return head.encode()
 
 
 def skeleton(wording: Wording, organisation: str, sender: str, *, linked: bool) -> Skeleton:
@@ -84,17 +93,32 @@ def skeleton(wording: Wording, organisation: str, sender: str, *, linked: bool) 
     url, name = tokens
     shown = framed(wording, organisation, url=url if linked else "", name=name)
     boundary = f"=_{wording.alert_id}"  # "=_" cannot occur in quoted-printable
+    parts = (
+        _stuffed(_head(wording, organisation, sender, boundary)),
+        _part_head(boundary, "plain"),
+        *_parts(text_of(shown), tokens, ""),
+        _part_head(boundary, "html"),
+        *_parts(html_of(shown), tokens, " in markup"),
+        f"\r\n--{boundary}--\r\n".encode(),
+    )
     return Skeleton(
-        head=_head(wording, organisation, sender, boundary),
-        body=(
-            _part_head(boundary, "plain"),
-            *_parts(text_of(shown), tokens, is_markup=False),
-            _part_head(boundary, "html"),
-            *_parts(html_of(shown), tokens, is_markup=True),
-            f"\r\n--{boundary}--\r\n".encode(),
-        ),
+        named=_pieces(parts, named=True),
+        nameless=_pieces(parts, named=False),
         has_button=wording.severity not in _WITHOUT_BUTTON,
     )
+
+
+def _pieces(parts: Sequence[bytes | _Gap], *, named: bool) -> tuple[bytes | str, ...]:
+    """Lay the parts end to end, in as few pieces as there can be."""
+    pieces: list[bytes | str] = ["head"]
+    for part in parts:
+        for piece in (part,) if isinstance(part, bytes) else part.pieces(named=named):
+            last = pieces[-1]
+            if isinstance(piece, bytes) and isinstance(last, bytes):
+                pieces[-1] = last + piece
+            else:
+                pieces.append(piece)
+    return tuple(pieces)
 
 
 def _head(wording: Wording, organisation: str, sender: str, boundary: str) -> bytes:
@@ -124,7 +148,7 @@ def _part_head(boundary: str, subtype: str) -> bytes:
     ).encode()
 
 
-def _parts(body: str, tokens: dict[str, str], *, is_markup: bool) -> list[bytes | _Gap]:
+def _parts(body: str, tokens: dict[str, str], kind: str) -> list[bytes | _Gap]:
     """Cut a body at its lines with tokens, and encode the rest."""
     parts: list[bytes | _Gap] = []
     same: list[str] = []
@@ -133,16 +157,31 @@ def _parts(body: str, tokens: dict[str, str], *, is_markup: bool) -> list[bytes 
         if found is None:
             same.append(line)
             continue
-        parts.append(encoded("".join(same)))
+        before, after = _soft(line[: found.start()]), _encoded(line[found.end() :])
+        parts += [_encoded("".join(same)), _Gap(before, tokens[found[0]] + kind, after)]
         same.clear()
-        after = line[found.end() :].rstrip("\n")
-        parts.append(_Gap(line[: found.start()], tokens[found[0]], after, is_markup))
-    return [*parts, encoded("".join(same))]
+    return [*parts, _encoded("".join(same))]
 
 
-def encoded(lines: str) -> bytes:
+def _encoded(lines: str) -> bytes:
     """Encode whole lines in quoted-printable, which, unlike base64, knows nothing of the others."""
-    return binascii.b2a_qp(lines.encode(), quotetabs=False, istext=True).replace(b"\n", b"\r\n")
+    quoted = binascii.b2a_qp(lines.encode(), quotetabs=False, istext=True)
+    return _stuffed(quoted.replace(b"\n", b"\r\n"))
+
+
+def _soft(text: str) -> bytes:
+    """Encode the rest of a line or less, from the beginning of one to a soft line break."""
+    if not text:
+        return b""
+    # NUL becomes three characters: cut off again, they leave room for the break's equals sign.
+    quoted = binascii.b2a_qp(b"%b\0" % text.encode(), quotetabs=False, istext=True)[:-3]
+    return _stuffed(quoted.replace(b"\n", b"\r\n") + b"=\r\n")
+
+
+def _stuffed(lines: bytes) -> bytes:
+    """Double the dots at the beginnings of lines (RFC 5321, section 4.5.2)."""
+    stuffed = lines.replace(b"\r\n.", b"\r\n..")
+    return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def mailbox(name: str, address: str, header: str) -> str:

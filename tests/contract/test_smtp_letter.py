@@ -111,6 +111,17 @@ def test_every_letter_is_seven_bit_short_lined_and_ends_in_one_place(
     assert max(map(len, lines)) <= 998
 
 
+@settings(deadline=None)
+@given(text=TEXTS, name=TEXTS, url=URLS)
+def test_lines_of_bodies_are_as_short_as_quoted_printable_asks(
+    text: str, name: str, url: str
+) -> None:
+    content = filled(mail.wording(text=text), person(name=name, url=url)).content
+
+    bodies_of_it = content[content.index(b"\r\n\r\n") :]
+    assert max(map(len, bodies_of_it.split(b"\r\n"))) <= 76
+
+
 @given(TEXTS)
 def test_cleaned_text_has_newlines_of_one_kind_and_no_other_controls(text: str) -> None:
     kept = clean(text)
