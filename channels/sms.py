@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, Self
+from urllib.parse import quote_plus, urlencode
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -13,10 +14,12 @@ from typing_extensions import override
 from channels._shared import phones, twilio_status
 from channels._shared.sender_list import SYNTAX, names_of
 from channels._shared.twilio_channel import TwilioChannel, attempt_of
+from channels._shared.twilio_post import MessagePost
 from channels._shared.twilio_settings import E164, TwilioSettings
 from channels._shared.twilio_status import Said
 from channels._shared.twilio_words import body_of, headline_of, lines, sendable
 from kentongan import segments
+from kentongan.alert import Lane
 from kentongan.channel import Answer, Asked, Callback, Gate, Limits, Pace, Repeat
 from kentongan.deployment import Deployment, SimulatorAt
 from kentongan.message import Envelope, Preview, Wording
@@ -66,10 +69,14 @@ class SmsSettings(TwilioSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A body as it is sent, and its parts as carriers count them."""
+    """A body as it is sent, and its parts as carriers count them.
+
+    `form` is what of the request is the same for everyone, ready to be sent.
+    """
 
     body: str
     segments: int
+    form: str = ""
 
 
 class Sms(TwilioChannel[SmsSettings, Text]):
@@ -81,6 +88,15 @@ class Sms(TwilioChannel[SmsSettings, Text]):
     limits = Limits(text=1200, headline=200)
     repeat = Repeat.SEVERE
     sid = re.compile("(SM|MM)[0-9a-fA-F]{32}")
+
+    def __init__(self, settings: SmsSettings, deployment: Deployment) -> None:
+        super().__init__(settings, deployment)
+        self._post = MessagePost(settings, self.sid)
+        self._from = {sender: _from(sender) for sender in self.sender_names}
+        self._reported = {lane: self._escaped(lane) for lane in Lane}
+        self._options = {"SmartEncoded": "false"}  # our count of segments must be theirs
+        if settings.risk_check == "disable":
+            self._options["RiskCheck"] = "disable"
 
     @override
     @classmethod
@@ -128,7 +144,8 @@ class Sms(TwilioChannel[SmsSettings, Text]):
         signed = _text(*said, self.deployment.organisation, ending)
         # Who speaks is worth saying, but not worth one more segment for everyone.
         fits = signed.segments == plain.segments and len(signed.body) <= MOST_CHARACTERS
-        return signed if fits else plain
+        chosen = signed if fits else plain
+        return replace(chosen, form=urlencode({"Body": chosen.body, **self._options}))
 
     @override
     def units(self, prepared: Text) -> int:
@@ -149,24 +166,30 @@ class Sms(TwilioChannel[SmsSettings, Text]):
             return Refused(Reason.CONTENT, f"over {MOST_CHARACTERS} characters")
         if refusal := self.refusal(envelope):
             return refusal
+        form = self._form(prepared, envelope).encode()
+        return await self._post.send(form, [prepared.body], gate)
 
-        async def create() -> Any:
-            return await self.records.create_async(
-                to=envelope.address,
-                body=prepared.body,
-                status_callback=self.url_of("status", envelope),
-                validity_period=int(min(envelope.remaining, LONGEST_VALIDITY)),
-                smart_encoded=False,  # our count of segments must be theirs
-                **self._who_and_how(envelope.sender or self.sender),
-            )
+    def _form(self, prepared: Text, envelope: Envelope) -> str:
+        sender = envelope.sender or self.sender
+        before, after = self._reported[envelope.lane]
+        return "&".join(
+            [
+                f"To={quote_plus(envelope.address)}",
+                self._from.get(sender) or _from(sender),
+                f"StatusCallback={before}{quote_plus(str(envelope.attempt))}{after}",
+                f"ValidityPeriod={int(min(envelope.remaining, LONGEST_VALIDITY))}",
+                prepared.form,
+            ]
+        )
 
-        return await self.hand_over(create, [prepared.body], gate)
+    def _escaped(self, lane: Lane) -> tuple[str, str]:
+        before, after = self.url_around("status", lane)
+        return quote_plus(before), quote_plus(after)
 
-    def _who_and_how(self, sender: str) -> dict[str, str]:
-        chosen = {"messaging_service_sid" if _SERVICE.fullmatch(sender) else "from_": sender}
-        if self.settings.risk_check == "disable":
-            chosen["risk_check"] = "disable"
-        return chosen
+    @override
+    async def close(self) -> None:
+        await super().close()
+        await self._post.close()
 
     @override
     def receipts(self, callback: Callback) -> Sequence[Report]:
@@ -203,6 +226,11 @@ class Sms(TwilioChannel[SmsSettings, Text]):
 
 
 CHANNEL = Sms
+
+
+def _from(sender: str) -> str:
+    name = "MessagingServiceSid" if _SERVICE.fullmatch(sender) else "From"
+    return urlencode({name: sender})
 
 
 def _text(*parts: str) -> Text:

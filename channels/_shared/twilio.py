@@ -1,7 +1,7 @@
 """One Twilio account: what is sent through it, and what it is asked about."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from re import Pattern
@@ -69,7 +69,7 @@ class TwilioAccount:
         except NotBegunError as stopped:
             return NotBegun(stopped.reason)
         except ReplyError as reply:
-            return outcome_of(reply, (*self._secrets(), *offer.texts))
+            return outcome_of(reply, (*self._settings.secrets(), *offer.texts))
         except GarbledReplyError as reply:
             return Unknown(Reason.GARBLED_REPLY, str(reply))
         except _CUT_OFF as error:
@@ -80,7 +80,7 @@ class TwilioAccount:
             return Unknown(Reason.GARBLED_REPLY, type(error).__name__)
         finally:
             PASSAGE.reset(entered)
-        return _accepted(made, offer.sid)
+        return accepted(made.sid, offer.sid)
 
     async def ask(self, question: Awaitable[T]) -> T:
         """Return what Twilio answers. Raises `CannotAskError`."""
@@ -132,12 +132,6 @@ class TwilioAccount:
     def _client(self, user: str, password: str) -> Client:
         return Client(user, password, self._settings.account_sid, http_client=self._http)
 
-    def _secrets(self) -> Iterable[str]:
-        user, password = self._settings.credentials()
-        yield aiohttp.encode_basic_auth(user, password).removeprefix("Basic ")
-        yield password
-        yield from (token.get_secret_value() for token in self._settings.auth_token)
-
 
 def since(records: Sequence[Any], asked: Asked) -> list[Any]:
     """Return those made since the attempt was opened.
@@ -156,9 +150,10 @@ def _made_at(record: Any) -> datetime:
     return made if isinstance(made, datetime) else datetime.max.replace(tzinfo=UTC)
 
 
-def _accepted(made: Any, sid: Pattern[str]) -> Outcome:
-    if isinstance(made.sid, str) and sid.fullmatch(made.sid):
-        return Accepted(made.sid)
+def accepted(sid: object, form: Pattern[str]) -> Outcome:
+    """Return the outcome of a record that was made under `sid`, if that is one."""
+    if isinstance(sid, str) and form.fullmatch(sid):
+        return Accepted(sid)
     return Unknown(Reason.GARBLED_REPLY, "it gave no SID")
 
 

@@ -11,6 +11,7 @@ from channels._shared import phones, twilio_signature
 from channels._shared.sender_list import senders_of
 from channels._shared.twilio import MOST_LISTED, PER_PAGE, Offer, TwilioAccount, since
 from channels._shared.twilio_settings import E164, TwilioSettings
+from kentongan.alert import Lane
 from kentongan.channel import (
     Asked,
     Callback,
@@ -102,8 +103,13 @@ class TwilioChannel(Channel[TwilioSettingsT, PreparedT]):
 
     def url_of(self, kind: str, envelope: Envelope) -> str:
         """Return where Twilio reports on an attempt."""
+        before, after = self.url_around(kind, envelope.lane)
+        return f"{before}{envelope.attempt}{after}"
+
+    def url_around(self, kind: str, lane: Lane) -> tuple[str, str]:
+        """Return what stands before an attempt's name in `url_of`, and what after it."""
         where = self.deployment.callback_url(self.name, kind)
-        return f"{where}?d={envelope.attempt}&l={envelope.lane}{INSISTENT}"
+        return f"{where}?d=", f"&l={lane}{INSISTENT}"
 
     @override
     def authenticate(self, callback: Callback) -> None:

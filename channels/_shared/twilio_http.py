@@ -82,7 +82,9 @@ class PooledTwilioHttp(AsyncHttpClient):
             allow_redirects=False,
         ) as reply:
             most = MOST_OF_A_RECORD if method == "POST" else MOST_OF_A_PAGE
-            return _understood(reply, await _at_most(reply.content, most))
+            body = await _at_most(reply.content, most)
+            understood(reply.status, reply.headers, body)
+            return Response(reply.status, body.decode(), reply.headers)
 
     async def close(self) -> None:
         """Give the connections back. May be called twice."""
@@ -116,17 +118,23 @@ async def _at_most(stream: aiohttp.StreamReader, most: int) -> bytes:
     async for part in stream.iter_chunked(_PART):
         body += part
         if len(body) > most:
-            raise GarbledReplyError(f"more than {most} bytes")
+            raise GarbledReplyError(too_long(most))
     return bytes(body)
 
 
-def _understood(reply: aiohttp.ClientResponse, body: bytes) -> Response:
+def too_long(most: int) -> str:
+    """Say why an answer was not read to its end."""
+    return f"more than {most} bytes"
+
+
+def understood(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a 2xx; raise `ReplyError` or `GarbledReplyError` for all else."""
     said = _json_object(body)
-    if not 200 <= reply.status < 300:
-        raise _refusal(reply, said or {})
+    if not 200 <= status < 300:
+        raise _refusal(status, headers, said or {})
     if said is None:
-        raise GarbledReplyError(f"HTTP {reply.status} without a JSON object")
-    return Response(reply.status, body.decode(), reply.headers)
+        raise GarbledReplyError(f"HTTP {status} without a JSON object")
+    return said
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
@@ -137,15 +145,15 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     return said if isinstance(said, dict) else None
 
 
-def _refusal(reply: aiohttp.ClientResponse, said: Mapping[str, Any]) -> ReplyError:
+def _refusal(status: int, headers: Mapping[str, str], said: Mapping[str, Any]) -> ReplyError:
     """Read both of Twilio's error bodies: its older one, and RFC 9457's."""
     code = said.get("code")
     words = said.get("message") or said.get("detail") or said.get("title")
     return ReplyError(
-        status=reply.status,
+        status=status,
         code=code if isinstance(code, int) else None,
         words=words if isinstance(words, str) else "",
-        retry_after=_seconds(reply.headers.get("Retry-After", "")),
+        retry_after=_seconds(headers.get("Retry-After", "")),
     )
 
 

@@ -1,8 +1,10 @@
 """What SMS and calls need to know of a Twilio account, each for itself."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Self
 
+import aiohttp
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
@@ -71,3 +73,10 @@ class TwilioSettings(BaseSettings):
         if self.api_key:
             return self.api_key, self.api_secret.get_secret_value()
         return self.account_sid, self.auth_token[0].get_secret_value()
+
+    def secrets(self) -> Iterator[str]:
+        """Yield what may stand in no outcome and no log."""
+        user, password = self.credentials()
+        yield aiohttp.encode_basic_auth(user, password).removeprefix("Basic ")
+        yield password
+        yield from (token.get_secret_value() for token in self.auth_token)
