@@ -27,6 +27,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from ledger.driver import driver_of
+
 Row = Mapping[str, Any]
 
 #: From this many rows on, COPY is worth its extra round trip.
@@ -111,13 +113,8 @@ async def insert_many(db: AsyncConnection, table: Table, rows: Sequence[Row]) ->
 
 async def _copy(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
     columns, records = list(rows[0]), _records(table, rows)
-    # SQLAlchemy begins lazily; COPY goes past it, so the transaction has to be there already.
-    await db.exec_driver_sql("SELECT 1")
-    raw = await db.get_raw_connection()
-    driver = raw.driver_connection
-    assert driver is not None
     try:
-        await driver.copy_records_to_table(table.name, records=records, columns=columns)
+        await driver_of(db).copy_records_to_table(table.name, records=records, columns=columns)
     except UniqueViolationError as error:
         raise IntegrityError("COPY", None, error) from error
     except (PostgresError, InterfaceError) as error:

@@ -8,9 +8,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from sqlite3 import OperationalError
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.driver import run
 
 
 class WriteLock:
@@ -35,9 +37,9 @@ async def begin_immediate(db: AsyncConnection, patience: float, wait: float) -> 
     deadline = time.monotonic() + patience
     while True:
         try:
-            await db.exec_driver_sql("BEGIN IMMEDIATE")
+            await run(db, "BEGIN IMMEDIATE")
         except OperationalError as error:
-            if "locked" not in str(error.orig) or time.monotonic() > deadline:
+            if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(wait)
         else:

@@ -1,13 +1,14 @@
 """The last look before the first byte: lease, life, stop and suppression.
 
-Attempts that stand at the gate together share one read of the ledger, begun after they came: so
-nothing decided before is missed, and a fan-out does not pay a query per message.
+On SQLite each attempt looks for itself, at once. On PostgreSQL those that stand at the gate
+together share one read of the ledger, begun after they came: so nothing decided before is missed,
+and a fan-out does not pay a query per message.
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from time import monotonic
+from typing import NamedTuple
 
 from kentongan.ids import AttemptRef
 from kentongan.outcome import NotBegunError, Reason
@@ -17,8 +18,7 @@ from ledger.engine import Ledger, LedgerAwayError
 from workers.lease import Lease
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
+class Pass(NamedTuple):
     """Who wants through: an attempt of `incarnation`, of an alert that dies at `dies_at`."""
 
     attempt: AttemptRef
@@ -29,33 +29,34 @@ class Pass:
     dies_at: float  # monotonic seconds
 
 
-@dataclass(slots=True)
 class _Asking:
     """Those who wait for one read."""
 
-    passes: list[Pass] = field(default_factory=list)
-    #: One for each: whoever goes away cancels no one else's.
-    answers: "list[asyncio.Future[gate.Barred]]" = field(default_factory=list)
+    def __init__(self) -> None:
+        self.passes: list[Pass] = []
+        #: One for each: whoever goes away cancels no one else's.
+        self._answers: list[asyncio.Future[gate.Barred]] = []
 
     def join(self, wanted: Pass) -> "asyncio.Future[gate.Barred]":
         """Have `wanted` asked about too."""
         answer: asyncio.Future[gate.Barred] = asyncio.get_running_loop().create_future()
         self.passes.append(wanted)
-        self.answers.append(answer)
+        self._answers.append(answer)
         return answer
 
-    def learn(self, looking: "asyncio.Task[gate.Barred]") -> None:
-        """Tell those who wait what was seen, or why nothing was: none of them may wait for ever."""
-        error = looking.exception()
+    def learn(self, barred: gate.Barred) -> None:
+        """Tell those who wait what was seen."""
+        for answer in self._answers:
+            if not answer.done():  # cancelled: they went away
+                answer.set_result(barred)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell those who wait why nothing was seen: none of them may wait for ever."""
         # Without the ledger nobody knows whether it may go out; handed back, it goes later.
-        away = isinstance(error, LedgerAwayError)
-        for answer in self.answers:
-            if answer.done():  # cancelled: they went away
-                continue
-            if error is None:
-                answer.set_result(looking.result())
-            else:
-                answer.set_exception(NotBegunError(Reason.HANDED_BACK) if away else error)
+        is_late = isinstance(error, LedgerAwayError | asyncio.CancelledError)
+        for answer in self._answers:
+            if not answer.done():
+                answer.set_exception(NotBegunError(Reason.HANDED_BACK) if is_late else error)
 
 
 class Gatekeeper:
@@ -69,13 +70,11 @@ class Gatekeeper:
     async def enter(self, wanted: Pass) -> None:
         """Return if the attempt may begin now; raise `NotBegunError` with the reason if not."""
         self._check_ours(wanted)
-        barred = await self._ask(wanted)
-        if wanted.alert_id in barred.stopped:
-            raise NotBegunError(Reason.STOPPED)
-        if wanted.alert_id in barred.paused:
-            raise NotBegunError(Reason.PAUSED)
-        if (wanted.channel, wanted.address) in barred.suppressed:
-            raise NotBegunError(Reason.SUPPRESSED)
+        barred = gate.glance(self._ledger, wanted.alert_id, wanted.channel, wanted.address)
+        if barred is None:
+            barred = await self._ask(wanted)
+        if barred is not gate.NOBODY:
+            _check_free(wanted, barred)
         self._check_ours(wanted)
 
     def _check_ours(self, wanted: Pass) -> None:
@@ -93,17 +92,36 @@ class Gatekeeper:
 
     async def _read(self) -> None:
         """Read for all who came, again and again until nobody is left."""
-        while self._next is not None:
-            asking, self._next = self._next, None
-            looking = asyncio.create_task(self._barred(asking.passes))
-            await asyncio.wait([looking])
-            asking.learn(looking)
-        self._reading = None
+        try:
+            while self._next is not None:
+                asking, self._next = self._next, None
+                await self._answer(asking)
+        finally:
+            self._reading = None
+            if self._next is not None:  # cancelled; whoever came meanwhile comes again later
+                self._next.fail(asyncio.CancelledError())
+                self._next = None
+
+    async def _answer(self, asking: _Asking) -> None:
+        try:
+            asking.learn(await self._barred(asking.passes))
+        except asyncio.CancelledError as error:
+            asking.fail(error)
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised where each of them waits
+            asking.fail(error)
 
     async def _barred(self, passes: Sequence[Pass]) -> gate.Barred:
         async with self._ledger.read() as db:
             return await gate.barred(
-                db,
-                sorted({p.alert_id for p in passes}),
-                sorted({(p.channel, p.address) for p in passes}),
+                db, {p.alert_id for p in passes}, {(p.channel, p.address) for p in passes}
             )
+
+
+def _check_free(wanted: Pass, barred: gate.Barred) -> None:
+    if wanted.alert_id in barred.stopped:
+        raise NotBegunError(Reason.STOPPED)
+    if wanted.alert_id in barred.paused:
+        raise NotBegunError(Reason.PAUSED)
+    if (wanted.channel, wanted.address) in barred.suppressed:
+        raise NotBegunError(Reason.SUPPRESSED)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 from kentongan.outcome import NotBegunError, Reason
 from ledger import leases
@@ -21,9 +22,10 @@ log = logging.getLogger(__name__)
 _MARGIN = 1.0
 
 
-def boot_clock() -> float:
-    """Return seconds that go on counting while the machine, or this process, is suspended."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+#: Returns seconds that go on counting while the machine, or this process, is suspended.
+boot_clock: Callable[[], float] = partial(
+    time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+)
 
 
 class Lease:
@@ -52,7 +54,7 @@ class Lease:
 
     def check(self, incarnation: str) -> None:
         """Raise `NotBegunError` unless `incarnation` is ours and may begin something."""
-        if incarnation != self.incarnation or not self.holds:
+        if incarnation != self.incarnation or self._clock() >= self._deadline - _MARGIN:
             raise NotBegunError(Reason.LEASE_LOST)
 
     def hold(self, transport: asyncio.BaseTransport | None) -> None:

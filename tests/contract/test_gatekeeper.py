@@ -1,8 +1,9 @@
 """The last look before the first byte: shared by those who come together, never too old."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,15 +16,23 @@ from kentongan.ids import AlertId, AttemptRef, new_delivery_id
 from kentongan.outcome import NotBegunError, Reason
 from ledger import alerts, suppressions
 from ledger.claims import LEAST_LIFE
-from ledger.engine import SERVICE_PATIENCE, Db, Ledger, LedgerAwayError, read_now
+from ledger.engine import SERVICE_PATIENCE, Db, Ledger, LedgerAwayError, read_now, sqlite_path
+from ledger.migrate import upgrade
 from tests.fakes import asked
 from tests.fakes.ledgers import Ledgers
+from tests.fakes.postgres import Postgres
 from workers.gate import Gatekeeper, Pass
 from workers.lease import Lease
 
+SHORT = 0.3
+
 
 class WatchedLedger(Ledger):
-    """Counts its reads, lets them end when they may, and can be away."""
+    """Counts its reads, lets them end when they may, and can be away. Answers no glance."""
+
+    @override
+    def glance(self, sql: str, *args: Any) -> None:
+        return None
 
     def watch(self) -> None:
         self.reads = 0
@@ -42,11 +51,22 @@ class WatchedLedger(Ledger):
             await self.may_end.wait()
 
 
-@pytest.fixture
-async def ledger(ledgers: Ledgers, tmp_path: Path) -> AsyncIterator[WatchedLedger]:
-    url = await ledgers.fresh("sqlite", tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def ledger(
+    request: pytest.FixtureRequest, ledgers: Ledgers, tmp_path: Path
+) -> AsyncIterator[WatchedLedger]:
+    url = await ledgers.fresh(request.param, tmp_path)
     opened = WatchedLedger.open(url, patience=SERVICE_PATIENCE)
     opened.watch()
+    yield opened
+    await opened.close()
+    await ledgers.drop(url)
+
+
+@pytest.fixture
+async def embedded(ledgers: Ledgers, tmp_path: Path) -> AsyncIterator[Ledger]:
+    """A SQLite ledger that is looked into as it is in a worker."""
+    opened = Ledger.open(await ledgers.fresh("sqlite", tmp_path), patience=SERVICE_PATIENCE)
     yield opened
     await opened.close()
 
@@ -211,3 +231,68 @@ async def test_without_the_ledger_everything_is_handed_back_until_it_returns(
 
     ledger.is_away = False
     assert await barred(keeper, wants(alert, lease)) is None
+
+
+async def test_stop_pause_and_opt_out_bar_at_a_glance(embedded: Ledger) -> None:
+    lease = Lease(embedded, "here")
+    await lease.begin()
+    keeper = Gatekeeper(embedded, lease)
+    runs, stopped, paused = [await asked.alert(embedded) for _ in range(3)]
+    await order(embedded, stopped, Control.STOPPED)
+    await order(embedded, paused, Control.PAUSED)
+    async with embedded.write() as db:
+        await suppressions.suppress(
+            db, "sms", "+9", reason="opted_out", made_by="recipient", now=await read_now(db)
+        )
+
+    assert await barred(keeper, wants(runs, lease)) is None
+    assert await barred(keeper, wants(stopped, lease)) is Reason.STOPPED
+    assert await barred(keeper, wants(paused, lease)) is Reason.PAUSED
+    assert await barred(keeper, wants(runs, lease, address="+9")) is Reason.SUPPRESSED
+    assert await barred(keeper, wants(runs, lease, incarnation="wrk_old")) is Reason.LEASE_LOST
+
+
+async def test_ledger_that_somebody_has_for_himself_hands_back_until_it_is_free(
+    ledgers: Ledgers, tmp_path: Path, embedded: Ledger
+) -> None:
+    lease = Lease(embedded, "here")
+    await lease.begin()
+    (tmp_path / "other").mkdir()
+    url = await ledgers.fresh("sqlite", tmp_path / "other")
+    ledger = Ledger.open(url, patience=SHORT)
+    keeper = Gatekeeper(ledger, lease)
+
+    with closing(sqlite3.connect(sqlite_path(url), isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        assert await barred(keeper, wants(AlertId("alr_x"), lease)) is Reason.HANDED_BACK
+
+    assert await barred(keeper, wants(AlertId("alr_x"), lease)) is None
+    await ledger.close()
+
+
+async def test_restarted_server_hands_back_while_it_is_away_and_lets_pass_after(
+    embedded: Ledger,
+) -> None:
+    server = Postgres.running()
+    if not server.can_stop:
+        pytest.skip("KENTONGAN_TEST_DATABASE_URL names a server that is not ours to stop")
+    url = await asyncio.to_thread(server.create_database)
+    await asyncio.to_thread(asyncio.run, upgrade(url))
+    ledger, lease = Ledger.open(url, patience=SERVICE_PATIENCE), Lease(embedded, "here")
+    keeper, alert = Gatekeeper(ledger, lease), await asked.alert(ledger)
+
+    async def ask() -> Reason | None:
+        await lease.begin()  # each time: to stop and start a server may outlast a lease
+        return await barred(keeper, wants(alert, lease))
+
+    try:
+        assert await ask() is None
+        server.stop()
+        assert await ask() is Reason.HANDED_BACK
+        server.start()
+
+        assert await ask() is None
+    finally:
+        await ledger.close()
+        server.close()
