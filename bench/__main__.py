@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench import rows
-from bench.report import table, write
+from bench.report import table, times_told, write, write_times
 from bench.row import Bench, Engine, Experiment, Result, Row, result
 from bench.server import Server
 
@@ -31,9 +31,11 @@ def main() -> int:
         return 2
     # Whoever is asked to stop cleans up as for Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    results, broken = asyncio.run(_measured(chosen, wanted, full=full))
-    write(results, _OUT, anew=not only and len(wanted) == len(Engine))
-    print(f"\n{table(results)}\n\nWritten to {_OUT}.")
+    results, times, broken = asyncio.run(_measured(chosen, wanted, full=full))
+    anew = not only and len(wanted) == len(Engine)
+    write(results, _OUT, anew=anew)
+    write_times(times, _OUT, anew=anew)
+    print(f"\n{table(results)}\n\n{times_told(times)}\n\nWritten to {_OUT}.")
     for why in broken:
         print(f"Not measured: {why}", file=sys.stderr)
     return 0 if not broken and all(each.holds for each in results) else 1
@@ -54,30 +56,34 @@ def _is_asked_for(experiment: Experiment, only: str, *, full: bool) -> bool:
 
 async def _measured(
     chosen: list[Experiment], wanted: list[Engine], *, full: bool
-) -> tuple[list[Result], list[str]]:
-    """Return what was measured, and what could not be: one row's trouble costs no other row."""
+) -> tuple[list[Result], dict[str, float], list[str]]:
+    """Return what was measured, the seconds that it took by experiment, and what failed.
+
+    One row's trouble costs no other row.
+    """
     server = Server()
     folder = Path(tempfile.mkdtemp(prefix="kentongan-bench-"))
     results: list[Result] = []
+    times: dict[str, float] = {}
     broken: list[str] = []
     try:
         for experiment in chosen:
             for engine in (each for each in experiment.engines() if each in wanted):
                 bench = Bench(engine=engine, full=full, folder=folder, server=server, seed=_SEED)
+                name, began = f"{experiment.rows[0].name} on {engine}", time.monotonic()
                 try:
                     results += await _one(experiment, bench)
                 except Exception as trouble:  # noqa: BLE001 - said at the end, and exits with 1
-                    name = experiment.rows[0].name
-                    broken.append(f"{name} on {engine}: {type(trouble).__name__}: {trouble}")
+                    broken.append(f"{name}: {type(trouble).__name__}: {trouble}")
                     print(f"{broken[-1]}\n", flush=True)
+                times[name] = time.monotonic() - began
     finally:
         server.close()
         shutil.rmtree(folder, ignore_errors=True)
-    return results, broken
+    return results, times, broken
 
 
 async def _one(experiment: Experiment, bench: Bench) -> list[Result]:
-    began = time.monotonic()
     samples = await experiment.measure(bench)
     rows_of: Mapping[str, Row] = {row.name: row for row in experiment.rows}
     results = [
@@ -85,7 +91,7 @@ async def _one(experiment: Experiment, bench: Bench) -> list[Result]:
         for name, taken in samples.items()
         if bench.engine in rows_of[name].limits
     ]
-    print(f"{table(results)}\n({time.monotonic() - began:.0f} s)\n", flush=True)
+    print(f"{table(results)}\n", flush=True)
     return results
 
 

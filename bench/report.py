@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bench.row import Result
+
+_Kept = TypeVar("_Kept", list[dict[str, Any]], dict[str, float])
 
 _HEADS = ("what", "engine", "ratio", "floor", "aim", "", "ours", "theirs", "unit", "n", "beside")
 
@@ -24,11 +27,26 @@ def write(results: Iterable[Result], path: Path, *, anew: bool) -> None:
 
     The same goes as a table of Markdown beside it, for docs/performance.md.
     """
-    kept = {} if anew else {(each["name"], each["engine"]): each for each in _read(path)}
+    before = [] if anew else _read(path, list)
+    kept = {(each["name"], each["engine"]): each for each in before}
     kept |= {(each.row.name, str(each.engine)): as_record(each) for each in results}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([*kept.values()], indent=1) + "\n", encoding="utf-8")
     path.with_suffix(".md").write_text(_page(kept.values()), encoding="utf-8")
+
+
+def write_times(times: Mapping[str, float], path: Path, *, anew: bool) -> None:
+    """Write beside `path` the seconds that each measurement took, as `write` does results."""
+    beside = path.with_suffix(".times.json")
+    kept = {} if anew else _read(beside, dict)
+    kept |= {name: round(seconds, 1) for name, seconds in times.items()}
+    beside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def times_told(times: Mapping[str, float]) -> str:
+    """Return the seconds that each measurement took, and all of them."""
+    told = ", ".join(f"{name} {seconds:.0f}" for name, seconds in times.items())
+    return f"Seconds: {told}; all {sum(times.values()):.0f}."
 
 
 def as_record(result: Result) -> dict[str, str | float]:
@@ -72,9 +90,10 @@ def _page(records: Iterable[Mapping[str, str | float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(path: Path) -> list[dict[str, str | float]]:
+def _read(path: Path, kind: type[_Kept]) -> _Kept:
+    """Return what a file has of a kind of JSON, an empty one where it has none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        return []
-    return found if isinstance(found, list) else []
+        return kind()
+    return found if isinstance(found, kind) else kind()

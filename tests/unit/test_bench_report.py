@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import table, write
+from bench.report import table, times_told, write, write_times
 from bench.row import Better, Engine, Limits, Result, Row, Sample, result
 
 
@@ -129,3 +129,19 @@ def test_table_says_what_is_below_its_floor() -> None:
     assert "BELOW" in below
     assert "floor" in held.split()
     assert "aim" in excelled.split()
+
+
+def test_times_of_what_was_not_measured_again_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    write_times({"sms on sqlite": 12, "idle on sqlite": 30}, path, anew=True)
+
+    write_times({"sms on sqlite": 11.26}, path, anew=False)
+
+    written = json.loads(path.with_suffix(".times.json").read_text(encoding="utf-8"))
+    assert written == {"sms on sqlite": 11.3, "idle on sqlite": 30}
+
+
+def test_times_are_summed_up() -> None:
+    told = times_told({"sms on sqlite": 12.4, "idle on sqlite": 30.3})
+
+    assert told == "Seconds: sms on sqlite 12, idle on sqlite 30; all 43."
