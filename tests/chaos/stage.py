@@ -92,13 +92,17 @@ class Stage:
         else:
             self.strike(victim.name, victim.pid)
         victim.kill()
-        self._lives[victim.name] = victim.read_log().count('"ready"') + 1
-        victim.start()
+        self.start(victim)
+
+    def start(self, running: Running) -> Running:
+        """Start a process, for the first time or again."""
+        self._lives[running.name] = running.read_log().count('"ready"') + 1
+        return running.start()
 
     def wait_until_at_work(self, running: Running, seconds: float = 30) -> None:
-        """Return when a process that was killed is ready again, or after so many seconds."""
+        """Return when a process that we started is ready, or after so many seconds."""
         deadline = time.monotonic() + seconds
-        while running.read_log().count('"ready"') < self._lives[running.name]:
+        while running.read_log().count('"ready"') < self._lives.get(running.name, 0):
             if time.monotonic() > deadline:
                 return
             time.sleep(0.1)

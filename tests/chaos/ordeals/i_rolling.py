@@ -22,7 +22,7 @@ def restart(stage: Stage, count: int) -> None:
             for running in (world.service, *world.workers):
                 time.sleep(stage.chance.uniform(0.5, 1.5))
                 _stop(stage, running)
-                running.start()
+                stage.start(running)
             world.service.wait_until_ready()
 
 
@@ -37,18 +37,21 @@ def upgrade(stage: Stage, count: int) -> None:
             stage.strike("old code")
             for running in new:
                 _stop(stage, running)
-            theirs = [world.processes.serve(PYTHONPATH=str(old)).start()]
-            theirs += [world.processes.worker(PYTHONPATH=str(old)).start() for _ in new[1:]]
+            theirs = [world.processes.serve(PYTHONPATH=str(old))]
+            theirs += [world.processes.worker(PYTHONPATH=str(old)) for _ in new[1:]]
+            for running in theirs:
+                stage.start(running)
             theirs[0].wait_until_ready()
             time.sleep(stage.chance.uniform(3, 6))
             for before, after in zip(theirs, new, strict=True):
                 _stop(stage, before)
-                after.start()
+                stage.start(after)
                 time.sleep(1)
             world.service.wait_until_ready()
 
 
 def _stop(stage: Stage, running: Running) -> None:
+    stage.wait_until_at_work(running)  # until then a signal ends it as it ends any program
     stage.strike(running.name, running.pid)
     began = time.monotonic()
     code = running.stop(60)
