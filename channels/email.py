@@ -192,8 +192,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
                 asyncio.timeout(self.settings.total_timeout),
                 self._pool.conversation(urgent=True) as talk,
             ):
-                [reply] = talk.say(b"NOOP\r\n")
-                await reply
+                await talk.say(b"NOOP\r\n", patience=self.settings.reply_timeout)
         except NoConnectionError as error:
             raise CannotAskError(error.outcome.detail) from None
         except (LostError, GarbledError, TimeoutError) as error:

@@ -1,10 +1,9 @@
 """One SMTP connection after its handshake: commands go out, replies come back in their order."""
 
 import asyncio
+import math
 import re
-from collections import deque
 from collections.abc import Mapping
-from typing import Any
 
 from typing_extensions import override
 
@@ -25,21 +24,33 @@ class GarbledError(Exception):
 
 
 class Conversation(asyncio.Protocol):
-    """Our end of a connection whose handshake is done: what we write is answered in its order."""
+    """Our end of a connection whose handshake is done: what we write is answered in its order.
+
+    `carried` counts its letters; `made` is when it began, in seconds of the loop's clock.
+    """
 
     def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str]) -> None:
+        self._loop = asyncio.get_running_loop()
         self.extensions = frozenset(extensions)
         self.carried = 0
+        self.made = self.idle_since = self._loop.time()
         self.is_open = not transport.is_closing()
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        #: Whether something of what was written is still ours, or was when the connection ended:
+        #: then the last of it has not left.
+        self.holds_back = False
+        #: The replies to what was said last, as far as they came.
+        self.heard: list[Reply] = []
+        self.lost: asyncio.Future[None] = self._loop.create_future()
         self._transport = transport
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
-        self._buffer = bytearray()
+        self._waiter: asyncio.Future[list[Reply]] | None = None
+        self._due = 0  # replies that `_waiter` waits for
+        self._patience = self._deadline = self._not_after = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._rest = b""
         self._lines: list[bytes] = []
-        self._drained: asyncio.Future[None] | None = None
         transport.set_protocol(self)
-        # "Paused" shall mean that anything at all is left, so that `drained` can wait for it. Not
-        # zero: asyncio's TLS pauses at that size, not above it, and would never resume.
+        # "Paused" shall mean that anything at all is left. Not zero: asyncio's TLS pauses at that
+        # size, not above it, and would never resume.
         transport.set_write_buffer_limits(high=1, low=0)
 
     @property
@@ -50,27 +61,30 @@ class Conversation(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether the next transaction can begin here."""
-        return self.is_open and not self._waiting and not self._transport.is_closing()
+        return self.is_open and self._waiter is None and not self._transport.is_closing()
 
-    def say(self, data: bytes, replies: int = 1) -> list[asyncio.Future[Reply]]:
-        """Write, and return one future for each reply that is due."""
-        if not self.is_open or self._transport.is_closing():
+    def say(
+        self, data: bytes, *, replies: int = 1, patience: float, not_after: float = math.inf
+    ) -> asyncio.Future[list[Reply]]:
+        """Write, and return the replies that are due: fewer where 421 is one, which ends it all.
+
+        They may let `patience` seconds pass each, and so may the relay with taking what is written,
+        but not beyond `not_after`. Raises `LostError` where nothing could be written; the future
+        raises that, `GarbledError` or `TimeoutError`.
+        """
+        if not self.is_idle:
             raise LostError("the connection was closed")
-        loop = asyncio.get_running_loop()
-        due: list[asyncio.Future[Reply]] = [loop.create_future() for _ in range(replies)]
-        self._waiting.extend(due)
+        self.heard = []
+        self._waiter = waiter = self._loop.create_future()
+        self._due, self._patience, self._not_after = replies, patience, not_after
         self._transport.write(data)
-        return due
-
-    async def drained(self) -> None:
-        """Wait until everything written has been handed to the system. Raises `LostError`."""
-        if self._drained is not None:
-            await self._drained
+        self._wait_on()
+        return waiter
 
     def quit(self) -> None:
         """Take leave without waiting for the answer."""
         if self.is_idle:
-            self.say(b"QUIT\r\n")
+            self._transport.write(b"QUIT\r\n")
             self.is_open = False
             self._transport.close()
         else:
@@ -83,15 +97,12 @@ class Conversation(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) + sum(map(len, self._lines)) > LONGEST_REPLY:
-            self._break_off(GarbledError("the relay's reply has no end"))
-            return
-        *lines, rest = self._buffer.split(b"\n")
-        self._buffer = bytearray(rest)
+        *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if self.is_open:
-                self._take(bytes(line.rstrip(b"\r")))
+                self._take(line.rstrip(b"\r"))
+        if self.is_open and len(self._rest) + sum(map(len, self._lines)) > LONGEST_REPLY:
+            self._break_off(GarbledError("the relay's reply has no end"))
 
     def _take(self, line: bytes) -> None:
         read = _REPLY_LINE.fullmatch(line)
@@ -101,48 +112,72 @@ class Conversation(asyncio.Protocol):
         self._lines.append(line)
         if read[2] == b"-":
             return
-        text = b" ".join(each[4:].strip() for each in self._lines).decode(errors="replace")
+        text = b" ".join([each[4:].strip() for each in self._lines]).decode(errors="replace")
         self._lines.clear()
         self._answer(Reply(int(read[1]), text))
 
     def _answer(self, reply: Reply) -> None:
-        if not self._waiting:  # mostly 421: the relay says good night to an idle connection
+        if self._waiter is None:  # mostly 421: the relay says good night to an idle connection
             self._break_off(GarbledError("the relay spoke unasked"))
             return
-        waiter = self._waiting.popleft()
-        if not waiter.done():
-            waiter.set_result(reply)
+        self.heard.append(reply)
+        self._due -= 1
+        if self._due == 0 or reply.code == 421:
+            waiter, self._waiter = self._waiter, None
+            if not waiter.done():
+                waiter.set_result(self.heard)
+        if reply.code == 421:
+            self.abort()
+        elif self._waiter is not None:
+            self._wait_on()
+
+    def _wait_on(self) -> None:
+        """Begin to wait anew. One timer serves all: it looks, when due, whether it still is."""
+        now = self._loop.time()
+        self._deadline = now + self._patience
+        if self.holds_back:
+            self._deadline = min(self._deadline, self._not_after)
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._look)
+        else:
+            # Cut off too: an answer that came now would be taken for that to the next command.
+            self._break_off(TimeoutError("the relay did not answer in time"))
 
     def _break_off(self, fault: Exception) -> None:
         self._fail(fault)
         self.abort()
 
     def _fail(self, fault: Exception) -> None:
-        for waiter in self._waiting:
-            _give_up(waiter, fault)
-        self._waiting.clear()
-        if self._drained is not None:
-            _give_up(self._drained, fault)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(fault)
+            waiter.exception()  # retrieved: not everyone who could wait does
 
     @override
     def pause_writing(self) -> None:
-        self._drained = asyncio.get_running_loop().create_future()
+        self.holds_back = True
 
     @override
     def resume_writing(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self._drained = None
+        self.holds_back = False
+        if self._waiter is not None:
+            self._wait_on()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
+        if self._timer is not None:
+            self._timer.cancel()
         self._fail(LostError("the relay closed the connection"))
         if not self.lost.done():
             self.lost.set_result(None)
-
-
-def _give_up(waiter: asyncio.Future[Any], fault: Exception) -> None:
-    if not waiter.done():
-        waiter.set_exception(fault)
-        waiter.exception()  # retrieved: not everyone who could wait does

@@ -6,6 +6,7 @@ is the final dot: mail data without it cannot be delivered, and with it nobody b
 
 import asyncio
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from channels._shared.smtp import Conversation, GarbledError, LostError
@@ -54,8 +55,16 @@ class Transaction:
         self._patience = patience
         self._attempt_no = attempt_no
         self._not_after = not_after
-        #: Whether the final dot may have left: from here on silence means "unknown".
-        self.is_ended = False
+        self._is_written = False
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the final dot may have left: from here on silence means "unknown".
+
+        It is written behind the content, and so is the last that our buffer holds back. (Under TLS
+        it counts as gone once it is encrypted.)
+        """
+        return self._is_written and not self._talk.holds_back
 
     async def carry(self, letter: Letter) -> Outcome:
         """Hand the letter over and translate the relay's answers."""
@@ -76,87 +85,88 @@ class Transaction:
         garbled = isinstance(fault, GarbledError)
         if self.is_ended:
             return Unknown(Reason.GARBLED_REPLY if garbled else Reason.NO_REPLY, detail)
+        if self._is_written and self._is_late():
+            return _TOO_LATE
         return Deferred(Reason.PROVIDER_TROUBLE if garbled else Reason.NO_CONNECTION, detail)
 
     async def _carry(self, letter: Letter) -> Outcome:
         refusal = await self._open(letter)
         if refusal is not None:
             return refusal
-        self._talk.say(letter.content, replies=0)
-        async with asyncio.timeout(self._patience.after_dot):
-            await self._talk.drained()
-        if asyncio.get_running_loop().time() >= self._not_after:
+        if self._is_late():
             self._talk.abort()  # there is no other way out of mail data than through the dot
-            return Deferred(Reason.EXPIRED, "the alert ended before the message was whole")
-        [final] = self._talk.say(b".\r\n")
-        self.is_ended = True
-        reply = await self._reply(final, self._patience.after_dot)
-        if reply.is_positive:
-            return Accepted(receipt=ReceiptKind.SENT)
-        return self._refused(reply, Stage.CONTENT)
+            return _TOO_LATE
+        # In one write: nearly always the system takes all of it at once. What it leaves to our
+        # buffer ends with the dot, and is cut off there when life or patience ends.
+        due = self._talk.say(
+            letter.content + b".\r\n",
+            patience=self._patience.after_dot,
+            not_after=self._not_after,
+        )
+        self._is_written = True
+        [final] = await due
+        if final.is_positive:
+            return _SENT
+        return self._refused(final, Stage.CONTENT)
 
     async def _open(self, letter: Letter) -> Outcome | None:
         """Return the refusal, or None once the relay waits for the content."""
-        mail, rcpt, data = letter.commands()
         if "pipelining" not in self._talk.extensions:
-            return await self._open_by_steps(mail, rcpt, data)
-        due = self._talk.say(mail + rcpt + data, replies=3)
-        refusal = None
-        for stage, waiter in zip(_ENVELOPE, due, strict=True):
-            reply = await self._reply_unless_refused(waiter, refusal)
-            if reply is None:
-                return refusal
-            if stage is Stage.DATA and reply.code == 354 and refusal is not None:
-                # RFC 2920, section 3.1: the content is due all the same; none is sent.
-                await self._quietly(b".\r\n")
-            elif refusal is None and not _is_fine(stage, reply):
-                refusal = self._refused(reply, stage)
+            return await self._open_by_steps(letter)
+        due = self._talk.say(b"".join(letter.commands()), replies=3, patience=self._patience.reply)
+        try:
+            replies = await due
+        except (LostError, GarbledError, TimeoutError):
+            # After a refusal, silence adds nothing.
+            refusal = self._refusal_in(self._talk.heard)
+            if refusal is None:
+                raise
+            self._talk.abort()
+            return refusal
+        refusal = self._refusal_in(replies)
+        if refusal is None:
+            return None
+        if replies[-1].code == 354:
+            # RFC 2920, section 3.1: the content is due all the same; none is sent.
+            await self._quietly(b".\r\n")
         return await self._after(refusal)
 
-    async def _open_by_steps(self, *commands: bytes) -> Outcome | None:
-        for stage, command in zip(_ENVELOPE, commands, strict=True):
-            reply = await self._reply(self._talk.say(command)[0], self._patience.reply)
+    async def _open_by_steps(self, letter: Letter) -> Outcome | None:
+        for stage, command in zip(_ENVELOPE, letter.commands(), strict=True):
+            [reply] = await self._talk.say(command, patience=self._patience.reply)
             if not _is_fine(stage, reply):
                 return await self._after(self._refused(reply, stage))
         return None
 
-    async def _after(self, refusal: Outcome | None) -> Outcome | None:
+    def _refusal_in(self, replies: Sequence[Reply]) -> Outcome | None:
+        for stage, reply in zip(_ENVELOPE, replies, strict=False):  # 421 ends them early
+            if not _is_fine(stage, reply):
+                return self._refused(reply, stage)
+        return None
+
+    async def _after(self, refusal: Outcome) -> Outcome:
         """Clear the envelope that a refusal leaves behind, for the next letter."""
-        if refusal is not None and self._talk.is_idle:
+        if self._talk.is_idle:
             await self._quietly(b"RSET\r\n")
         return refusal
 
     async def _quietly(self, command: bytes) -> None:
         """Say something whose answer changes no outcome, only whether the connection is kept."""
         try:
-            await self._reply(self._talk.say(command)[0], self._patience.reply)
+            await self._talk.say(command, patience=self._patience.reply)
         except (LostError, GarbledError, TimeoutError):
             self._talk.abort()
-
-    async def _reply_unless_refused(
-        self, waiter: asyncio.Future[Reply], refusal: Outcome | None
-    ) -> Reply | None:
-        """After a refusal silence adds nothing: it is None then, and the connection is gone."""
-        try:
-            return await self._reply(waiter, self._patience.reply)
-        except (LostError, GarbledError, TimeoutError):
-            if refusal is None:
-                raise
-            self._talk.abort()
-            return None
-
-    async def _reply(self, waiter: asyncio.Future[Reply], seconds: float) -> Reply:
-        async with asyncio.timeout(seconds):
-            reply = await waiter
-        if reply.code == 421:
-            self._talk.abort()
-        return reply
 
     def _refused(self, reply: Reply, stage: Stage) -> Outcome:
         return outcome_of(reply, stage, self._attempt_no)
 
+    def _is_late(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._not_after
+
 
 _ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+_SENT = Accepted(receipt=ReceiptKind.SENT)
+_TOO_LATE = Deferred(Reason.EXPIRED, "the alert ended before the message was whole")
 
 
 def _is_fine(stage: Stage, reply: Reply) -> bool:

@@ -245,6 +245,18 @@ async def test_probe_says_when_we_could_not_send(answers: dict[str, Sequence[Ans
             await channel.probe()
 
 
+async def test_relay_that_answers_a_probe_late_is_not_misheard_afterwards() -> None:
+    answers: dict[str, Sequence[Answer]] = {"NOOP": [Deed.STALL]}
+    async with listening(Relay(answers=answers)) as relay, channel_to(relay) as channel:
+        with pytest.raises(CannotAskError):
+            await channel.probe()
+
+        outcome = await mail.send_one(channel)
+
+    assert isinstance(outcome, Accepted)
+    assert relay.connections == 2
+
+
 async def test_closing_says_goodbye_and_may_be_done_twice() -> None:
     async with listening(Relay()) as relay, channel_to(relay) as channel:
         await mail.send_one(channel)

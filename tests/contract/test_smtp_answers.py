@@ -81,6 +81,38 @@ async def test_body_that_the_relay_does_not_read_was_not_sent() -> None:
     assert not relay.messages
 
 
+async def test_body_that_the_relay_does_not_read_in_time_is_cut_off_when_the_alert_ends() -> None:
+    letter = Letter(
+        sender=b"a@example.id", recipient=b"b@example.id", content=b"air\r\n" * 4_000_000
+    )
+    async with listening(Relay(answers={"DATA": [Deed.STOP_READING]})) as relay:
+        at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
+        talk = await open_conversation(at)
+        ends = asyncio.get_running_loop().time() + 0.3
+
+        outcome = await Transaction(talk, Patience(after_dot=60), not_after=ends).carry(letter)
+
+        await asyncio.wait([talk.lost], timeout=5)
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason is Reason.EXPIRED
+    assert not relay.messages
+
+
+async def test_long_letter_that_the_relay_reads_slowly_goes_out_whole() -> None:
+    letter = Letter(
+        sender=b"a@example.id", recipient=b"b@example.id", content=b"air\r\n" * 2_000_000
+    )
+    async with listening(Relay()) as relay:
+        at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
+        talk = await open_conversation(at)
+
+        outcome = await Transaction(talk, Patience(reply=10, after_dot=30)).carry(letter)
+
+        talk.abort()
+    assert isinstance(outcome, Accepted)
+    assert relay.messages[0].data == letter.content
+
+
 async def test_closed_port_is_no_connection(unused_tcp_port: int) -> None:
     async with channel_to(Relay(port=unused_tcp_port)) as channel:
         outcome = await channel.send(channel.prepare(wording()), envelope(), open_gate)
