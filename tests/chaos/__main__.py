@@ -68,10 +68,10 @@ def _size() -> Size:
 def _one(ordeal: Ordeal, engine: Engine, size: Size, seed: int) -> list[Result]:
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="kentongan-chaos-"))
-    keep = False
+    keep = kept = os.environ.get("KEEP", "") > "0"
     try:
         result = _judged(ordeal, engine, size, seed, folder)
-        keep = not result.holds
+        keep = kept or not result.holds
     except NotPossibleError as error:
         print(f"{ordeal.name} ({engine}): skipped; {error}", flush=True)
         return []
@@ -83,7 +83,9 @@ def _one(ordeal: Ordeal, engine: Engine, size: Size, seed: int) -> list[Result]:
         extra = "" if size is Size.PLAIN else f"{size.upper()}=1 "
         again = f"{extra}ENGINE={engine} ONLY='{ordeal.name}' SEED={seed} make chaos"
         print("\n".join(result.wrong))
-        print(f"Again: {again}\nLogs: {folder}\n", flush=True)
+        print(f"Again: {again}", flush=True)
+    if keep:
+        print(f"Logs: {folder}\n", flush=True)
     return [result]
 
 
