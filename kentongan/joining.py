@@ -1,6 +1,6 @@
 """How a receipt changes an attempt: a join, so that order and repetition cannot matter. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kentongan.receipt import RANK, Receipt, ReceiptKind
 
@@ -47,20 +47,26 @@ def joined(was: Standing, receipt: Receipt) -> Step:
     rank = RANK[receipt.kind]
     if rank == _FAILED and not was.decided:
         return Step(was, "waits")
-    known = replace(
-        was,
-        provider_id=was.provider_id or receipt.provider_id,
-        failed=was.failed or rank == _FAILED,
-        reached=was.reached or rank >= _REACHED,
+    failed = was.failed or rank == _FAILED
+    reached = was.reached or rank >= _REACHED
+    provider_id = was.provider_id or receipt.provider_id
+    is_higher = (rank, receipt.code, receipt.word) > (was.rank, was.code, was.word)
+    if not is_higher and (failed, reached, provider_id) == (
+        was.failed,
+        was.reached,
+        was.provider_id,
+    ):
+        return Step(was, "stale")
+    said = receipt if is_higher else was
+    known = Standing(
+        rank=rank if is_higher else was.rank,
+        word=said.word,
+        code=said.code,
+        reason=said.reason,
+        transient=said.transient,
+        failed=failed,
+        reached=reached,
+        provider_id=provider_id,
+        decided=was.decided,
     )
-    if (rank, receipt.code, receipt.word) > (was.rank, was.code, was.word):
-        known = replace(
-            known,
-            rank=rank,
-            word=receipt.word,
-            code=receipt.code,
-            reason=receipt.reason,
-            transient=receipt.transient,
-        )
-        return Step(known, "joined")
-    return Step(known, "stale" if known == was else "joined")
+    return Step(known, "joined")

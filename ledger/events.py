@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.ids import AttemptRef, DeliveryId, new_id
@@ -33,6 +34,11 @@ class NewEvent:
     payload: Mapping[str, Any]
     attempt: AttemptRef | None = None
     joined_already: bool = False
+
+
+_READ = tuple(
+    provider_events.c[name] for name in ("id", "channel", "kind", "delivery_id", "no", "payload")
+)
 
 
 async def keep(
@@ -85,14 +91,21 @@ async def unjoined(
     Two workers never join one event at once: the second skips it. `after` passes over those that
     were read before and wait: what came no later than it, or no earlier where the latest is first.
     """
+    lock = is_postgresql(db)
+    query = _waiting(latest_first=latest_first, begins=not after, lock=lock)
+    rows = await db.execute(query, {"most": limit} | ({"after": after} if after else {}))
+    return [_event_of(row) for row in rows]
+
+
+@cache
+def _waiting(*, latest_first: bool, begins: bool, lock: bool) -> Select[Any]:
     event_id = provider_events.c.id
-    query = select(provider_events).where(provider_events.c.joined_at.is_(None))
-    if after:
-        query = query.where(event_id < after if latest_first else event_id > after)
-    query = query.order_by(event_id.desc() if latest_first else event_id).limit(limit)
-    if is_postgresql(db):
-        query = query.with_for_update(skip_locked=True)
-    return [_event_of(row) for row in await db.execute(query)]
+    query = select(*_READ).where(provider_events.c.joined_at.is_(None)).limit(bindparam("most"))
+    if not begins:
+        last = bindparam("after", type_=event_id.type)
+        query = query.where(event_id < last if latest_first else event_id > last)
+    query = query.order_by(event_id.desc() if latest_first else event_id)
+    return query.with_for_update(skip_locked=True) if lock else query
 
 
 def _event_of(row: Row[Any]) -> Event:

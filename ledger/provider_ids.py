@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.ids import AttemptRef, DeliveryId
+from ledger.dialect import among
 from ledger.schema import attempts
 
 
@@ -29,12 +30,14 @@ class Holders:
 async def holders(db: AsyncConnection, ids: Collection[tuple[str, str]]) -> Holders:
     """Return the attempts that hold any of these (channel, id)."""
     found = Holders()
+    if not ids:
+        return found
     rows = await db.execute(
         select(
             attempts.c.channel, attempts.c.provider_id, attempts.c.delivery_id, attempts.c.no
         ).where(
             attempts.c.channel.in_(sorted({channel for channel, _ in ids})),
-            attempts.c.provider_id.in_(sorted({provider_id for _, provider_id in ids})),
+            among(db, attempts.c.provider_id, sorted({provider_id for _, provider_id in ids})),
         )
     )
     for row in rows:

@@ -15,7 +15,7 @@ from kentongan.outcome import Reason
 from kentongan.receipt import REACHED_RANK, Receipt
 from kentongan.retry import RetrySchedule
 from kentongan.settling import Resolution
-from ledger.dialect import update_many
+from ledger.dialect import among, update_many
 from ledger.engine import read_now
 from ledger.events import mark
 from ledger.provider_ids import holders
@@ -58,11 +58,11 @@ async def join(
     rows = await _standing(db, found)
     was = {ref: _standing_of(row) for ref, row in rows.items()}
     states = dict(was)
-    held = await holders(db, _ids_of(found))
+    refs = _refs_of(found, rows)
+    held = await holders(db, _to_adopt(found, refs, rows))
     verdicts: dict[str, str] = {}
     opted_out: list[tuple[str, str]] = []
-    for item in found:
-        ref = _ref_of(item, rows)
+    for item, ref in zip(found, refs, strict=True):
         said = item.receipt
         if said is None or not ref or not held.is_free(item.channel, said.provider_id, ref):
             verdicts[item.event] = "unread" if said is None else "quarantined"
@@ -82,52 +82,57 @@ async def join(
     return Joined(verdicts=Counter(verdicts.values()), opted_out=opted_out)
 
 
+#: Columns of an attempt, its delivery and its alert, as far as a join looks at them.
+_LOOKED_AT = (
+    attempts.c.delivery_id,
+    attempts.c.no,
+    attempts.c.alert_id,
+    attempts.c.channel,
+    attempts.c.outcome,
+    attempts.c.resolution,
+    attempts.c.provider_id,
+    attempts.c.receipt,
+    attempts.c.receipt_word,
+    attempts.c.receipt_code,
+    attempts.c.failed_once,
+    alerts.c.mode,
+    deliveries.c.address,
+    deliveries.c.work,
+    deliveries.c.response,
+    deliveries.c.due_at,
+    deliveries.c.tries,
+    deliveries.c.attempts.label("latest"),
+    deliveries.c.receipt.label("best"),
+)
+# Put together once: that takes longer than running it.
+_ALERTS = select(attempts.c.alert_id).distinct()
+_STANDING = (
+    select(*_LOOKED_AT)
+    .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
+    .join(alerts, alerts.c.id == attempts.c.alert_id)
+    .order_by(attempts.c.delivery_id, attempts.c.no)
+    .with_for_update(of=[deliveries, attempts])
+)
+
+
 async def _alerts_of(db: AsyncConnection, found: Sequence[EventReceipt]) -> list[str]:
     """Return the alerts that the receipts speak of: their locks come before those of any row."""
-    query = select(attempts.c.alert_id).where(_spoken_of(found)).distinct()
-    return sorted((await db.execute(query)).scalars())
-
-
-def _spoken_of(found: Sequence[EventReceipt]) -> ColumnElement[bool]:
-    named = {f.receipt.attempt.delivery_id for f in found if f.receipt and f.receipt.attempt}
-    ids = _ids_of([f for f in found if f.receipt and not f.receipt.attempt])
-    return or_(
-        attempts.c.delivery_id.in_(sorted(named)),
-        *(and_(attempts.c.channel == c, attempts.c.provider_id == p) for c, p in sorted(ids)),
-    )
+    return sorted((await db.execute(_ALERTS.where(_spoken_of(db, found)))).scalars())
 
 
 async def _standing(db: AsyncConnection, found: Sequence[EventReceipt]) -> dict[AttemptRef, Any]:
     """Lock and return the attempts that the receipts speak of, with their deliveries."""
-    query = (
-        select(
-            attempts.c.delivery_id,
-            attempts.c.no,
-            attempts.c.alert_id,
-            attempts.c.channel,
-            attempts.c.outcome,
-            attempts.c.resolution,
-            attempts.c.provider_id,
-            attempts.c.receipt,
-            attempts.c.receipt_word,
-            attempts.c.receipt_code,
-            attempts.c.failed_once,
-            alerts.c.mode,
-            deliveries.c.address,
-            deliveries.c.work,
-            deliveries.c.response,
-            deliveries.c.due_at,
-            deliveries.c.tries,
-            deliveries.c.attempts.label("latest"),
-            deliveries.c.receipt.label("best"),
-        )
-        .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
-        .join(alerts, alerts.c.id == attempts.c.alert_id)
-        .where(_spoken_of(found))
-        .order_by(attempts.c.delivery_id, attempts.c.no)
-        .with_for_update(of=[deliveries, attempts])
+    rows = await db.execute(_STANDING.where(_spoken_of(db, found)))
+    return {AttemptRef(DeliveryId(r.delivery_id), r.no): r for r in rows}
+
+
+def _spoken_of(db: AsyncConnection, found: Sequence[EventReceipt]) -> ColumnElement[bool]:
+    named = {f.receipt.attempt.delivery_id for f in found if f.receipt and f.receipt.attempt}
+    ids = _ids_of([f for f in found if f.receipt and not f.receipt.attempt])
+    return or_(
+        among(db, attempts.c.delivery_id, sorted(named)),
+        *(and_(attempts.c.channel == c, attempts.c.provider_id == p) for c, p in sorted(ids)),
     )
-    return {AttemptRef(DeliveryId(r.delivery_id), r.no): r for r in await db.execute(query)}
 
 
 def _ids_of(found: Sequence[EventReceipt]) -> set[tuple[str, str]]:
@@ -148,17 +153,37 @@ def _standing_of(row: Any) -> Standing:
     )
 
 
-def _ref_of(item: EventReceipt, rows: Mapping[AttemptRef, Any]) -> AttemptRef | None:
-    """Return the attempt a receipt speaks of: by our own mark first, else by the provider's id."""
+def _refs_of(found: Sequence[EventReceipt], rows: Rows) -> list[AttemptRef | None]:
+    """Return which attempt each speaks of: by our own mark first, else by the provider's id."""
+    holding: dict[tuple[str, str], AttemptRef] = {}
+    for ref, row in rows.items():
+        if row.provider_id:
+            holding.setdefault((row.channel, row.provider_id), ref)
+    return [_ref_of(item, rows, holding) for item in found]
+
+
+def _ref_of(
+    item: EventReceipt, rows: Rows, holding: Mapping[tuple[str, str], AttemptRef]
+) -> AttemptRef | None:
     if (receipt := item.receipt) is None:
         return None
-    if receipt.attempt:
-        fits = receipt.attempt in rows and rows[receipt.attempt].channel == item.channel
-        return receipt.attempt if fits else None
-    for ref, row in rows.items():
-        if row.provider_id == receipt.provider_id and row.channel == item.channel:
-            return ref
-    return None
+    if (ref := receipt.attempt) is not None:
+        return ref if ref in rows and rows[ref].channel == item.channel else None
+    return holding.get((item.channel, receipt.provider_id)) if receipt.provider_id else None
+
+
+def _to_adopt(
+    found: Sequence[EventReceipt], refs: Sequence[AttemptRef | None], rows: Rows
+) -> set[tuple[str, str]]:
+    """Return the ids that their attempts do not hold yet: another may hold them instead."""
+    pairs = zip(found, refs, strict=True)
+    return _ids_of(
+        [
+            f
+            for f, ref in pairs
+            if ref and f.receipt and f.receipt.provider_id != rows[ref].provider_id
+        ]
+    )
 
 
 async def _write_attempts(

@@ -64,8 +64,8 @@ async def _merge_page(run: Runtime, after: str, *, latest_first: bool) -> Sequen
             return ()
         found = [item for event in waiting for item in _read(run, event)]
         joined = await receipts.join(db, found, schedules)
-        now = await read_now(db)
         for channel, address in joined.opted_out:
+            now = await read_now(db)
             await suppressions.suppress(
                 db, channel, address, reason="opted_out", made_by="provider", now=now
             )

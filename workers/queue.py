@@ -5,9 +5,11 @@ nonce: whoever rings sets it if it is not there, and only then hands in a job wi
 however often somebody rings, at most `width` jobs of one channel of one alert exist.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
+from time import monotonic
 from typing import Self
 
 from arq.connections import ArqRedis
@@ -22,6 +24,10 @@ from workers.redis_url import open_redis
 #: Milliseconds that a turn's key lives: while it waits in the queue, and while it runs (renewed).
 QUEUED_LIFE = 20_000
 RUNNING_LIFE = 4_000
+
+#: Seconds from one join of receipts to the next of a lane, in one process: what comes one by one is
+#: joined at once, and a crowd in fewer and larger pages. Less than a ring admits nobody else for.
+MERGE_EVERY = {Lane.FLASH: 0.1, Lane.ROUTINE: 0.25}
 
 #: What "Redis is away" looks like from the client.
 QUEUE_AWAY = (RedisError, OSError, TimeoutError)
@@ -81,6 +87,7 @@ class Queue:
 
     def __init__(self, redis: ArqRedis) -> None:
         self.redis = redis
+        self._merged_at: dict[Lane, float] = {}
         self._admit = redis.register_script(_ADMIT)
         self._set_if_mine = redis.register_script(_SET_IF_MINE)
         self._delete_if_mine = redis.register_script(_DELETE_IF_MINE)
@@ -147,7 +154,13 @@ class Queue:
         await self._delete_if_mine(keys=[turn.key], args=[turn.nonce])
 
     async def begin_merge(self, lane: Lane) -> None:
-        """From here on a ring hands in a new job; this one may have read past its event."""
+        """From here on a ring hands in a new job; this one may have read past its event.
+
+        Where this process has just joined some, it first waits for more (`MERGE_EVERY`).
+        """
+        since = monotonic() - self._merged_at.get(lane, float("-inf"))
+        await asyncio.sleep(max(0.0, MERGE_EVERY[lane] - since))
+        self._merged_at[lane] = monotonic()
         await self.redis.delete(f"merge:{lane}")
 
     async def ring_receipts(self, lane: Lane) -> None:
