@@ -1,9 +1,13 @@
 """Looking up whom an alert is for, a page at a time."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, or_, select, union
+from sqlalchemy import Select, and_, exists, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -12,32 +16,44 @@ from kentongan.audience import Of, Who
 from kentongan.expansion import Member, Point, Stage
 from kentongan.ids import RecipientId
 from kentongan.settling import Resolution
+from ledger.dialect import among, is_postgresql
+from ledger.expansion import barred
 from ledger.schema import alert_people, attempts, deliveries, delivery_people
-from ledger.schema_people import contact_points, group_members, recipients
+from ledger.schema_people import contact_points, group_members, recipients, suppressions
 
 #: Groups that are read each by itself; SQLite takes at most 500 terms in a compound.
 _MOST_BRANCHES = 50
 
 
-async def members(
-    db: AsyncConnection, alert: Alert, stage: Stage, cursor: str, limit: int
-) -> tuple[list[Member], str]:
-    """Return the next people of `stage` after `cursor`, and the cursor behind them ("" at the end).
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The next people of an audience, the cursor behind them ("" at the end of their stage).
+
+    `barred` are those of their contact points that must not be written to.
+    """
+
+    members: list[Member] = field(default_factory=list)
+    cursor: str = ""
+    barred: set[Point] = field(default_factory=set)
+
+
+async def members(db: AsyncConnection, alert: Alert, stage: Stage, cursor: str, limit: int) -> Page:
+    """Return the next people of `stage` after `cursor`.
 
     Membership is read here and nowhere else: who joins a group later is not of this alert.
     """
     match stage:
         case Stage.POINTS:
-            return _pasted(alert, cursor, limit)
+            return await _pasted(db, alert, cursor, limit)
         case Stage.RECIPIENTS:
             return await _recipients(db, alert, cursor, limit)
         case Stage.OF:
             return await _of(db, alert, cursor, limit)
         case Stage.DONE:
-            return [], ""
+            return Page()
 
 
-def _pasted(alert: Alert, cursor: str, limit: int) -> tuple[list[Member], str]:
+async def _pasted(db: AsyncConnection, alert: Alert, cursor: str, limit: int) -> Page:
     start = int(cursor or 0)
     page = alert.audience.points[start : start + limit]
     found = [
@@ -49,27 +65,70 @@ def _pasted(alert: Alert, cursor: str, limit: int) -> tuple[list[Member], str]:
         )
         for point in page
     ]
-    return found, str(start + limit) if len(page) == limit else ""
+    return await _with_barred(db, found, str(start + limit) if len(page) == limit else "")
 
 
-async def _recipients(
-    db: AsyncConnection, alert: Alert, cursor: str, limit: int
-) -> tuple[list[Member], str]:
+async def _with_barred(db: AsyncConnection, found: list[Member], cursor: str) -> Page:
+    points = sorted({point for member in found for point in member.points})
+    return Page(found, cursor, await barred(db, points) if points else set())
+
+
+async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int) -> Page:
     audience = alert.audience
     if not audience.groups and not audience.recipients:
-        return [], ""
-    page = (await db.execute(_page_of(audience.groups, audience.recipients, cursor, limit))).all()
-    points = await points_of(db, [row.id for row in page])
-    found = [
-        Member(
-            recipient_id=RecipientId(row.id),
-            name=row.name,
-            locale=row.locale,
-            points=tuple(points.get(row.id, ())),
+        return Page()
+    query = _with_points(_page_of(audience.groups, audience.recipients, cursor, limit))
+    page = Page()
+    for (person, name, locale), rows in groupby(await _all(db, query), itemgetter(0, 1, 2)):
+        points = []
+        for _, _, _, channel, address, is_barred in rows:
+            if channel is not None:
+                points.append((channel, address))
+                if is_barred:
+                    page.barred.add((channel, address))
+        page.members.append(Member(person, name, locale, tuple(points)))
+    if len(page.members) < limit:
+        return page
+    return replace(page, cursor=page.members[-1].recipient_id or "")
+
+
+def _with_points(page: Select[Any]) -> Select[Any]:
+    """Return the query for people and their usable contact points, in order of preference."""
+    who, point, out = page.subquery("who"), contact_points.c, suppressions.c
+    return (
+        select(
+            *(who.c.id, who.c.name, who.c.locale, point.channel, point.address),
+            out.id.is_not(None).label("barred"),
         )
-        for row in page
-    ]
-    return found, page[-1].id if len(page) == limit else ""
+        .select_from(who)
+        .outerjoin(
+            contact_points, and_(point.recipient_id == who.c.id, point.disabled_at.is_(None))
+        )
+        .outerjoin(
+            suppressions,
+            and_(
+                out.channel == point.channel,
+                out.address == point.address,
+                out.lifted_at.is_(None),
+            ),
+        )
+        .order_by(who.c.id, point.rank, point.id)
+    )
+
+
+async def _all(db: AsyncConnection, query: Select[Any]) -> Sequence[Sequence[Any]]:
+    """Return all rows of a query; on SQLite as one value.
+
+    There each row lets go of the interpreter's lock, which beside a busy loop takes milliseconds to
+    get back.
+    """
+    if is_postgresql(db):
+        rows: Sequence[Sequence[Any]] = (await db.execute(query)).all()
+        return rows
+    each = query.subquery()
+    whole = select(func.json_group_array(func.json_array(*each.c)))
+    found: Sequence[Sequence[Any]] = json.loads((await db.execute(whole)).scalar_one())
+    return found
 
 
 def _page_of(groups: Sequence[str], people: Sequence[str], cursor: str, limit: int) -> Select[Any]:
@@ -117,7 +176,9 @@ async def points_of(db: AsyncConnection, people: Sequence[str]) -> dict[str, lis
     """Return the usable contact points of recipients, in their order of preference."""
     rows = await db.execute(
         select(contact_points.c.recipient_id, contact_points.c.channel, contact_points.c.address)
-        .where(contact_points.c.recipient_id.in_(people), contact_points.c.disabled_at.is_(None))
+        .where(
+            among(db, contact_points.c.recipient_id, people), contact_points.c.disabled_at.is_(None)
+        )
         .order_by(contact_points.c.recipient_id, contact_points.c.rank, contact_points.c.id)
     )
     found: dict[str, list[Point]] = {}
@@ -181,12 +242,10 @@ def _is_there(alert: Alert) -> ColumnElement[bool]:
     )
 
 
-async def _of(
-    db: AsyncConnection, alert: Alert, cursor: str, limit: int
-) -> tuple[list[Member], str]:
+async def _of(db: AsyncConnection, alert: Alert, cursor: str, limit: int) -> Page:
     of = alert.audience.of
     if of is None:
-        return [], ""
+        return Page()
     page = (
         await db.execute(
             people_of(of)
@@ -211,7 +270,7 @@ async def _of(
                 points=tuple(usable or current or earlier),
             )
         )
-    return found, page[-1].id if len(page) == limit else ""
+    return await _with_barred(db, found, page[-1].id if len(page) == limit else "")
 
 
 async def _points_used(
@@ -220,7 +279,7 @@ async def _points_used(
     query = (
         select(delivery_people.c.person_id, deliveries.c.channel, deliveries.c.address)
         .join(deliveries, deliveries.c.id == delivery_people.c.delivery_id)
-        .where(delivery_people.c.person_id.in_(people))
+        .where(among(db, delivery_people.c.person_id, people))
         .order_by(deliveries.c.id)
     )
     if of.who is Who.MAY_HAVE_GOT:

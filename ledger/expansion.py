@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Control
-from kentongan.expansion import Expanded, Point, Stage
+from kentongan.expansion import Expanded, NewDelivery, NewPerson, Point, Stage
 from kentongan.ids import DeliveryId
-from ledger.dialect import among, db_now, insert_many, insert_or_skip, lock_alert
+from ledger.bulk_insert import Load, insert_loads
+from ledger.dialect import among, db_now, is_postgresql, lock_alert
 from ledger.schema import (
     alert_people,
     alert_progress,
@@ -22,6 +22,13 @@ from ledger.schema import (
 )
 from ledger.schema_people import suppressions
 
+#: The most people that a page may have, and the seconds that writing it should take: on SQLite it
+#: holds the write lock under 20 ms, on PostgreSQL a stop waits for it.
+_MOST = 2000
+_ON_SQLITE, _ON_POSTGRESQL = 0.012, 0.1
+#: Smaller pages cost more to begin than to write; on a very busy machine they would be no quicker.
+_LEAST = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
@@ -31,6 +38,14 @@ class Progress:
     cursor: str
     expand_at: int
     due: bool  # by the ledger's clock
+    control: Control  # of its alert
+
+
+def size_after(db: AsyncConnection, people: int, seconds: float) -> int:
+    """Return how many people the next page may have when one of `people` took so long to write."""
+    aim = _ON_POSTGRESQL if is_postgresql(db) else _ON_SQLITE
+    fits = int(people * min(2.0, aim / max(seconds, 1e-6)))
+    return max(_LEAST, min(_MOST, fits))
 
 
 async def progress(db: AsyncConnection, alert_id: str) -> Progress | None:
@@ -41,13 +56,20 @@ async def progress(db: AsyncConnection, alert_id: str) -> Progress | None:
                 alert_progress.c.cursor,
                 alert_progress.c.expand_at,
                 (alert_progress.c.expand_at <= db_now()).label("due"),
-            ).where(alert_progress.c.alert_id == alert_id)
+                alerts.c.control,
+            )
+            .join(alerts, alerts.c.id == alert_progress.c.alert_id)
+            .where(alert_progress.c.alert_id == alert_id)
         )
     ).one_or_none()
     if row is None:
         return None
     return Progress(
-        stage=Stage(row.stage), cursor=row.cursor, expand_at=row.expand_at, due=bool(row.due)
+        stage=Stage(row.stage),
+        cursor=row.cursor,
+        expand_at=row.expand_at,
+        due=bool(row.due),
+        control=Control(row.control),
     )
 
 
@@ -67,6 +89,7 @@ async def known(
         select(deliveries.c.id, deliveries.c.channel, deliveries.c.address).where(
             deliveries.c.alert_id == alert_id,
             deliveries.c.step == 0,
+            deliveries.c.channel.in_({channel for channel, _ in points}),
             among(db, deliveries.c.address, {address for _, address in points}),
         )
     )
@@ -78,6 +101,7 @@ async def barred(db: AsyncConnection, points: Sequence[Point]) -> set[Point]:
     rows = await db.execute(
         select(suppressions.c.channel, suppressions.c.address).where(
             suppressions.c.lifted_at.is_(None),
+            suppressions.c.channel.in_({channel for channel, _ in points}),
             among(db, suppressions.c.address, {address for _, address in points}),
         )
     )
@@ -86,6 +110,10 @@ async def barred(db: AsyncConnection, points: Sequence[Point]) -> set[Point]:
 
 class PageRunTwiceError(Exception):
     """Another worker wrote this page, or the alert no longer runs: roll back and look again."""
+
+
+class PointTwiceError(Exception):
+    """A delivery of this page is there already: roll back, and ask which are (`known`)."""
 
 
 async def write_page(
@@ -97,7 +125,9 @@ async def write_page(
     stage: Stage,
     cursor: str,
 ) -> None:
-    """Write a page and move the cursor, in one transaction; raises `PageRunTwiceError`.
+    """Write a page and move the cursor, in one transaction.
+
+    Raises `PageRunTwiceError`, and `PointTwiceError` where it makes a delivery again.
 
     The alert's shared lock: what a stop, or the closing of the alert, has seen stays true.
     """
@@ -124,52 +154,16 @@ async def write_page(
     )
     if not moved.rowcount:
         raise PageRunTwiceError
-    await insert_many(db, alert_people, [_person_row(alert_id, p) for p in page.people])
+    links = [(delivery, person, alert_id) for delivery, person in page.links]
     try:
-        async with db.begin_nested():
-            await insert_many(db, deliveries, [_delivery_row(alert_id, d) for d in page.deliveries])
-        replaced: dict[DeliveryId, DeliveryId] = {}
-    except IntegrityError:
-        replaced = await _insert_missing(db, alert_id, page)
-    links = {(replaced.get(d, d), person) for d, person in page.links}
-    await insert_many(
-        db,
-        delivery_people,
-        [{"delivery_id": d, "person_id": p, "alert_id": alert_id} for d, p in sorted(links)],
-    )
+        await insert_loads(
+            db,
+            Load(table=deliveries, columns=NewDelivery._fields, rows=page.deliveries),
+            Load(table=alert_people, columns=NewPerson._fields, rows=page.people),
+            Load(table=delivery_people, columns=_LINK, rows=links),
+        )
+    except IntegrityError as error:
+        raise PointTwiceError from error
 
 
-async def _insert_missing(
-    db: AsyncConnection, alert_id: str, page: Expanded
-) -> dict[DeliveryId, DeliveryId]:
-    """Redo a bulk insert that met a row already there (COPY knows no ON CONFLICT)."""
-    rows = [_delivery_row(alert_id, d) for d in page.deliveries]
-    await db.execute(insert_or_skip(db, deliveries), rows)
-    points = [(d.channel, d.address) for d in page.deliveries]
-    there = await known(db, alert_id, points)
-    return {d.id: there[d.channel, d.address] for d in page.deliveries}
-
-
-def _person_row(alert_id: str, person: Any) -> dict[str, Any]:
-    return {
-        "id": person.id,
-        "alert_id": alert_id,
-        "recipient_id": person.recipient_id,
-        "name": person.name,
-        "locale": person.locale,
-        "cause": person.cause,
-    }
-
-
-def _delivery_row(alert_id: str, new: Any) -> dict[str, Any]:
-    return {
-        "id": new.id,
-        "alert_id": alert_id,
-        "channel": new.channel,
-        "address": new.address,
-        "locale": new.locale,
-        "name": new.name,
-        "units": new.units,
-        "work": new.work,
-        "reason": new.reason,
-    }
+_LINK = ("delivery_id", "person_id", "alert_id")

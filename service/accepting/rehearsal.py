@@ -2,19 +2,18 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import Field
 
 from kentongan.alert import Alert
 from kentongan.delivery import Cause, Work
-from kentongan.expansion import Expanded, Member, Point, Stage, expand, next_stage
+from kentongan.expansion import Expanded, Point, Stage, expand, next_stage
 from kentongan.ids import DeliveryId
 from ledger.audience_lookup import MOST_COUNTED, rough_size
-from ledger.audiences import members
+from ledger.audiences import Page, members
 from ledger.corrections import never_told
 from ledger.engine import Db
-from ledger.expansion import barred
 from service.accepting.budget import Budget, CostOut, Warned
 from service.accepting.draft import Draft
 from service.calls import Call
@@ -131,13 +130,12 @@ async def _reach(call: Call, db: Db, alert: Alert, units: Mapping[tuple[str, str
     reach = _Reach(Budget(call.house.settings.caps, alert))
     known: dict[Point, DeliveryId] = {}
     async for page in _pages(db, alert):
-        points = sorted({point for member in page for point in member.points})
         added = expand(
-            page,
+            page.members,
             alert,
             fallback_locale=call.house.settings.default_locale,
             units=units,
-            suppressed=await barred(db, points),
+            suppressed=page.barred,
             known=known,
         )
         known |= {(new.channel, new.address): new.id for new in added.deliveries}
@@ -148,14 +146,15 @@ async def _reach(call: Call, db: Db, alert: Alert, units: Mapping[tuple[str, str
     return reach
 
 
-async def _pages(db: Db, alert: Alert) -> AsyncIterator[list[Member]]:
+async def _pages(db: Db, alert: Alert) -> AsyncIterator[Page]:
     stage, cursor = Stage.POINTS, ""
     seen: set[str] = set()
     while stage is not Stage.DONE:
-        page, cursor = await members(db, alert, stage, cursor, PAGE)
+        page = await members(db, alert, stage, cursor, PAGE)
+        cursor = page.cursor
         # Nothing is stored, so the ledger cannot leave out who was found by another part.
-        yield [member for member in page if member.recipient_id not in seen]
-        seen.update(member.recipient_id for member in page if member.recipient_id)
+        yield replace(page, members=[m for m in page.members if m.recipient_id not in seen])
+        seen.update(m.recipient_id for m in page.members if m.recipient_id)
         if not cursor:
             stage = next_stage(stage)
 

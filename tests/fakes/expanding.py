@@ -41,12 +41,18 @@ async def stands(ledger: Ledger, alert: Alert) -> Progress:
 async def looked_up(ledger: Ledger, alert: Alert, was: Progress, size: int) -> Made:
     """Return a page as a worker makes it."""
     async with ledger.read() as db:
-        members, cursor = await audiences.members(db, alert, was.stage, was.cursor, size)
-        points = sorted({point for member in members for point in member.points})
+        found = await audiences.members(db, alert, was.stage, was.cursor, size)
+        points = sorted({point for member in found.members for point in member.points})
         known = await expansion.known(db, alert.id, points) if points else {}
-        barred = await expansion.barred(db, points) if points else set()
-    page = expand(members, alert, fallback_locale="en", units=UNITS, suppressed=barred, known=known)
-    return page, was.stage if cursor else next_stage(was.stage), cursor
+    page = expand(
+        found.members,
+        alert,
+        fallback_locale="en",
+        units=UNITS,
+        suppressed=found.barred,
+        known=known,
+    )
+    return page, was.stage if found.cursor else next_stage(was.stage), found.cursor
 
 
 async def expand_all(ledger: Ledger, alert: Alert, size: int = 100) -> None:

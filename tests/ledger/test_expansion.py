@@ -16,7 +16,7 @@ from kentongan.recipient import Draft
 from ledger import alerts, expansion, recipients, suppressions
 from ledger.dialect import COPY_FROM
 from ledger.engine import SERVICE_PATIENCE, Ledger, read_now
-from ledger.expansion import PageRunTwiceError
+from ledger.expansion import PageRunTwiceError, PointTwiceError
 from ledger.schema import alert_people, deliveries, delivery_people
 from tests.fakes import asked
 from tests.fakes.expanding import (
@@ -121,7 +121,10 @@ async def test_page_that_meets_a_row_already_there_joins_it(ledger: Ledger, size
     # As if somebody had written one of its addresses since it was looked up.
     there = await asked.delivery(ledger, alert.id, address="+1", tries=())
 
-    await write(ledger, alert, was, made)
+    with pytest.raises(PointTwiceError):
+        await write(ledger, alert, was, made)
+    assert await told(ledger, alert) == {}
+    await write(ledger, alert, was, await looked_up(ledger, alert, was, size))
 
     async with ledger.read() as db:
         links = select(func.count()).where(delivery_people.c.delivery_id == there)

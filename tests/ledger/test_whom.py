@@ -15,10 +15,10 @@ from tests.fakes.running import an_alert, becomes, expanded, tried
 async def test_person_named_twice_is_of_the_alert_once(ledger: Ledger) -> None:
     group = await a_group(ledger, FAMILY)
     async with ledger.read() as db:
-        named, _ = await audiences.members(
+        named = await audiences.members(
             db, an_alert(0, audience=Audience(groups=(group,))), Stage.RECIPIENTS, "", 100
         )
-    people = tuple(member.recipient_id for member in named if member.recipient_id)
+    people = tuple(member.recipient_id for member in named.members if member.recipient_id)
     earlier = await accepted(ledger, Audience(groups=(group,)))
     await expand_all(ledger, earlier)
 
@@ -89,8 +89,8 @@ async def test_pages_hold_everyone_of_any_part_once_in_order_but_for_the_deleted
     cursor, more = "", True
     async with ledger.read() as db:
         while more:
-            page, cursor = await audiences.members(db, alert, Stage.RECIPIENTS, cursor, 2)
-            pages.append([member.name for member in page])
-            more = bool(cursor)
+            page = await audiences.members(db, alert, Stage.RECIPIENTS, cursor, 2)
+            pages.append([member.name for member in page.members])
+            cursor, more = page.cursor, bool(page.cursor)
 
     assert pages == [["P0", "P1"], ["P2", "P3"], ["P6"]]
