@@ -2,20 +2,21 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 from typing import Self
 
 from typing_extensions import override
 
 from channels._shared.bounces import receipt_of
 from channels._shared.smtp import Conversation, GarbledError, LostError
+from channels._shared.smtp_address import Addresses, normal_address
 from channels._shared.smtp_frame import framed, one_line, text_of, warm_up
-from channels._shared.smtp_letter import Person, Skeleton, skeleton
+from channels._shared.smtp_letter import Person, Skeleton, date_header, skeleton
 from channels._shared.smtp_pool import NoConnectionError, Pool, Relay, open_conversation
-from channels._shared.smtp_settings import EmailSettings, Tls, normal_address
+from channels._shared.smtp_settings import EmailSettings, Tls
 from channels._shared.smtp_transaction import Letter, Patience, Transaction
 from channels._shared.smtp_verp import parse_verp, verp_address
 from kentongan.alert import Lane
@@ -78,6 +79,8 @@ class Email(Channel[EmailSettings, PreparedMail]):
         )
         self._patience = Patience(reply=settings.reply_timeout, after_dot=settings.final_timeout)
         self._relay: Relay | None = None
+        self._addresses = Addresses()
+        self._domain = settings.sender.rpartition("@")[2]
 
     @override
     @classmethod
@@ -145,7 +148,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @override
     async def send(self, prepared: PreparedMail, envelope: Envelope, gate: Gate) -> Outcome:
         try:
-            address = normal_address(envelope.address)
+            address = self._addresses.read(envelope.address)
         except AddressError as error:
             return Refused(Reason.INVALID_ADDRESS, str(error))
         content = prepared.content_for(self._person(envelope, address))
@@ -215,15 +218,14 @@ class Email(Channel[EmailSettings, PreparedMail]):
         self._pool.abort()
 
     def _person(self, envelope: Envelope, address: str) -> Person:
-        domain = self.settings.sender.rpartition("@")[2]
         return Person(
             address=address,
             name=envelope.name,
             url="".join(one_line(envelope.response_url).split()),
-            message_id=f"<{envelope.attempt.delivery_id}@{domain}>",
+            message_id=f"<{envelope.attempt.delivery_id}@{self._domain}>",
             # Not the alert's own time: programs sort by it, and what was scheduled yesterday would
             # lie hidden under this morning's mail.
-            date=format_datetime(datetime.now(UTC)),
+            date=date_header(int(time.time())),
         )
 
     def _transaction(self, talk: Conversation, envelope: Envelope) -> Transaction:
@@ -273,7 +275,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
         return Relay(
             host=settings.host,
             port=settings.usual_port,
-            helo=settings.sender.rpartition("@")[2],
+            helo=self._domain,
             username=settings.username,
             password=settings.password,
             context=context,

@@ -10,7 +10,10 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.header import Header
+from email.utils import format_datetime
+from functools import lru_cache
 from secrets import token_hex
 
 from markupsafe import escape
@@ -182,6 +185,12 @@ def _stuffed(lines: bytes) -> bytes:
     """Double the dots at the beginnings of lines (RFC 5321, section 4.5.2)."""
     stuffed = lines.replace(b"\r\n.", b"\r\n..")
     return b"." + stuffed if stuffed.startswith(b".") else stuffed
+
+
+@lru_cache(maxsize=1)
+def date_header(second: int) -> str:
+    """Write a moment (seconds since 1970) as headers do."""
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def mailbox(name: str, address: str, header: str) -> str:

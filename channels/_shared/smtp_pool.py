@@ -5,8 +5,8 @@ Letters that are urgent find a quarter of the connections free of routine ones.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from channels._shared.smtp import Conversation
 from channels._shared.smtp_policy import Reply, Stage, outcome_of, printable
+from channels._shared.smtp_slots import Slots
 from kentongan.outcome import Deferred, Reason
 
 #: How long a farewell may take when the process ends.
@@ -105,8 +106,9 @@ def _why_not(error: Exception) -> Deferred:
 class Pool:
     """Hands out at most `size` conversations at once; the last one used is used first.
 
-    A conversation ends after `messages` letters, `age` seconds, or `idle` seconds without any:
-    relays close what is older or idle, and a letter should not be what finds that out.
+    Whoever waits is served in the order they came, the urgent before all others. A conversation
+    ends after `messages` letters, `age` seconds, or `idle` seconds without any: relays close what
+    is older or idle, and a letter should not be what finds that out.
     """
 
     def __init__(
@@ -120,27 +122,42 @@ class Pool:
     ) -> None:
         self._connect = connect
         self._messages, self._age, self._idle_for = messages, age, idle
-        self._slots = asyncio.Semaphore(size)
-        self._routine_slots = asyncio.Semaphore(max(1, size - size // 4))
-        self._idle: list[_Kept] = []
+        self._slots = Slots(size)
+        self._idle: list[Conversation] = []
         self._in_use: set[Conversation] = set()
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
 
-    @asynccontextmanager
-    async def conversation(self, *, urgent: bool) -> AsyncIterator[Conversation]:
+    def conversation(self, *, urgent: bool) -> AbstractAsyncContextManager[Conversation]:
         """Lend a conversation. Raises `NoConnectionError` where a new one cannot be made."""
-        async with AsyncExitStack() as slots:
-            if not urgent:
-                await slots.enter_async_context(self._routine_slots)
-            await slots.enter_async_context(self._slots)
-            kept = self._take() or _Kept(await self._connect())
-            self._in_use.add(kept.talk)
-            try:
-                yield kept.talk
-            finally:
-                self._in_use.discard(kept.talk)
-                self._give_back(kept)
+        return _Loan(self, urgent=urgent)
+
+    async def take(self, *, urgent: bool) -> Conversation:
+        """Return a conversation once a slot is free; `give_back` is owed for it."""
+        if not self._slots.take_now(urgent=urgent):
+            await self._slots.take(urgent=urgent)
+        try:
+            talk = self._fresh() or await self._connect()
+        except BaseException:
+            self._slots.free(urgent=urgent)
+            raise
+        self._in_use.add(talk)
+        return talk
+
+    def give_back(self, talk: Conversation, *, urgent: bool) -> None:
+        """Keep the conversation for the next letter, or end it, and free its slot."""
+        self._in_use.discard(talk)
+        self._slots.free(urgent=urgent)
+        now = _now()
+        if talk.carried >= self._messages or now - talk.made > self._age or self._is_closed:
+            talk.quit()
+        elif talk.is_idle:
+            talk.idle_since = now
+            self._idle.append(talk)
+            if self._sweeping is None:
+                self._sweep_later()
+        else:
+            talk.abort()
 
     def abort(self) -> None:
         """Cut every conversation that carries a letter; what is buffered never leaves."""
@@ -152,7 +169,7 @@ class Pool:
         self._is_closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
-        leaving = [kept.talk for kept in self._idle]
+        leaving = self._idle.copy()
         self._idle.clear()
         for talk in leaving:
             talk.quit()
@@ -161,53 +178,50 @@ class Pool:
         for talk in leaving:
             talk.abort()
 
-    def _take(self) -> "_Kept | None":
-        self._drop_stale()
-        return self._idle.pop() if self._idle else None
-
-    def _give_back(self, kept: "_Kept") -> None:
+    def _fresh(self) -> Conversation | None:
+        """Return the last one used that still serves; those that do not are ended."""
         now = _now()
-        if kept.talk.carried >= self._messages or now - kept.made > self._age or self._is_closed:
-            kept.talk.quit()
-        elif kept.talk.is_idle:
-            kept.idle_since = now
-            self._idle.append(kept)
-            self._sweep_later()
-        else:
-            kept.talk.abort()
+        while self._idle:
+            talk = self._idle.pop()
+            if self._serves(talk, now):
+                return talk
+            talk.quit()
+        return None
 
     def _sweep_later(self) -> None:
-        if self._sweeping is None:
-            loop = asyncio.get_running_loop()
-            self._sweeping = loop.call_later(self._idle_for + 1, self._sweep)
+        # The first of those that are idle has been so for longest.
+        ends = self._idle[0].idle_since + self._idle_for
+        self._sweeping = asyncio.get_running_loop().call_at(ends, self._sweep)
 
     def _sweep(self) -> None:
         self._sweeping = None
-        self._drop_stale()
-        if self._idle:
+        now = _now()
+        serving = [talk for talk in self._idle if self._serves(talk, now)]
+        for talk in set(self._idle).difference(serving):
+            talk.quit()
+        self._idle = serving
+        if serving:
             self._sweep_later()
 
-    def _drop_stale(self) -> None:
-        now = _now()
-        fresh = [kept for kept in self._idle if self._is_fresh(kept, now)]
-        for kept in self._idle:
-            if kept not in fresh:
-                kept.talk.quit()
-        self._idle = fresh
-
-    def _is_fresh(self, kept: "_Kept", now: float) -> bool:
-        young = now - kept.made <= self._age and now - kept.idle_since <= self._idle_for
-        return young and kept.talk.is_idle
+    def _serves(self, talk: Conversation, now: float) -> bool:
+        young = now - talk.made <= self._age and now - talk.idle_since < self._idle_for
+        return young and talk.is_idle
 
 
-class _Kept:
-    """A conversation with its times, in seconds of the loop's clock."""
+class _Loan:
+    """A conversation for as long as a block runs."""
 
-    __slots__ = ("idle_since", "made", "talk")
+    __slots__ = ("_pool", "_talk", "_urgent")
 
-    def __init__(self, talk: Conversation) -> None:
-        self.talk = talk
-        self.made = self.idle_since = _now()
+    def __init__(self, pool: Pool, *, urgent: bool) -> None:
+        self._pool, self._urgent = pool, urgent
+
+    async def __aenter__(self) -> Conversation:
+        self._talk = await self._pool.take(urgent=self._urgent)
+        return self._talk
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pool.give_back(self._talk, urgent=self._urgent)
 
 
 def _now() -> float:

@@ -5,15 +5,13 @@ import re
 import ssl
 from enum import StrEnum
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from channels._shared.smtp_address import normal_address
 from kentongan.channel import AddressError
 
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*")
-#: RFC 5321, section 4.5.3.1.3: a path has at most 256 octets, brackets included.
-_LONGEST_ADDRESS = 254
 
 
 class Tls(StrEnum):
@@ -139,24 +137,3 @@ def _is_here(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def normal_address(address: str) -> str:
-    """Return an e-mail address with its domain in ASCII and lower case.
-
-    Letters beyond ASCII before the @ stay, and need a relay with SMTPUTF8. Asks no DNS. Raises
-    `AddressError`.
-    """
-    if len(address) > 320 or not address.isprintable():
-        raise AddressError("an e-mail address is at most 254 printable characters")
-    try:
-        # `test_environment` only lets names under .test through, which rehearsals use.
-        valid = validate_email(
-            address.strip(), check_deliverability=False, strict=True, test_environment=True
-        )
-    except EmailNotValidError as error:
-        raise AddressError(str(error)) from None
-    normal = f"{valid.local_part}@{valid.ascii_domain}"
-    if len(normal.encode()) > _LONGEST_ADDRESS or "." not in valid.ascii_domain:
-        raise AddressError("write the address as name@example.org, at most 254 characters")
-    return normal

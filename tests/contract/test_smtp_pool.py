@@ -2,6 +2,11 @@
 
 import asyncio
 
+import pytest
+
+from channels._shared.smtp_pool import NoConnectionError, Pool, open_conversation
+from channels._shared.smtp_pool import Relay as SmtpRelay
+from channels._shared.smtp_slots import Slots
 from kentongan.alert import Lane
 from kentongan.outcome import Accepted
 from tests.fakes import mail
@@ -79,6 +84,67 @@ async def test_urgent_letter_overtakes_where_routine_ones_hold_all_they_may() ->
 
     assert isinstance(outcome, Accepted)
     assert len(waiting) == 9
+
+
+async def test_slot_of_those_who_went_away_is_not_lost() -> None:
+    slots = Slots(1)
+    assert slots.take_now(urgent=False)
+    gone = [asyncio.ensure_future(slots.take(urgent=urgent)) for urgent in (False, True, False)]
+    last = asyncio.ensure_future(slots.take(urgent=False))
+    await asyncio.sleep(0)
+
+    gone[0].cancel()  # while it waits
+    slots.free(urgent=False)
+    gone[1].cancel()  # when it has just been called
+    gone[2].cancel()
+    await asyncio.wait_for(last, 5)
+
+    slots.free(urgent=False)
+    assert slots.take_now(urgent=True)
+    assert not slots.take_now(urgent=True)
+
+
+async def test_those_who_wait_are_served_in_turn_and_the_urgent_first() -> None:
+    slots, served = Slots(1), list[str]()
+
+    async def wait(name: str, *, urgent: bool) -> None:
+        await slots.take(urgent=urgent)
+        served.append(name)
+        slots.free(urgent=urgent)
+
+    assert slots.take_now(urgent=False)
+    waiting = [
+        asyncio.ensure_future(wait(name, urgent=name == "urgent"))
+        for name in ("first", "second", "urgent")
+    ]
+    await asyncio.sleep(0)
+    slots.free(urgent=False)
+    await asyncio.gather(*waiting)
+
+    assert served == ["urgent", "first", "second"]
+
+
+async def test_connection_that_idled_too_long_is_ended_without_anyone_asking() -> None:
+    async with listening(Relay()) as relay:
+        at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
+        pool = Pool(lambda: open_conversation(at), size=2, idle=0.05)
+
+        async with pool.conversation(urgent=False):
+            pass
+        while relay.open_now:
+            await asyncio.sleep(0.005)
+
+        await pool.close()
+    assert relay.verbs() == ["EHLO", "QUIT"]
+
+
+async def test_connection_that_could_not_be_made_holds_no_slot(unused_tcp_port: int) -> None:
+    at = SmtpRelay(host="127.0.0.1", port=unused_tcp_port, helo="bpbd.example.id")
+    pool = Pool(lambda: open_conversation(at), size=1)
+
+    for _ in range(3):
+        with pytest.raises(NoConnectionError):
+            await asyncio.wait_for(pool.take(urgent=False), 5)
 
 
 async def test_letter_after_closing_leaves_no_connection_behind() -> None:
