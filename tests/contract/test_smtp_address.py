@@ -9,13 +9,11 @@ from channels._shared.smtp_address import Addresses, normal_address
 from kentongan.channel import AddressError
 
 #: Letters that addresses have, and letters that would end one, a command or a header.
-LETTERS = st.sampled_from(
-    [*"abZ019.-_+@<>\"'()[],:; \t\r\n\0é√±=%", "postmaster", "xn--", "\u017f"]
-)
+LETTERS = st.sampled_from([*"abZ019.-_+@<>\"'()[],:; \t\r\n\0é=%", "postmaster", "xn--", "\u017f"])
 LOCALS = st.lists(LETTERS, max_size=12).map("".join) | st.integers(60, 70).map(lambda n: "a" * n)
 DOMAINS = st.sampled_from(
     ["example.id", "Example.id", "corp.test", "xn--bcher-kva.example", "bücher.example", "local",
-     "a..id", "a." * 100 + "id", "example.id\r\nRCPT TO:<x@y.id>", "example.id.", "1.2.3.4", "-a.id"]
+     "a..id", "a." * 100 + "id", "example.id\r\nRCPT TO:<x@y.id>", "example.id.", "1.2.3.4"]
 )  # fmt: skip
 
 
