@@ -1,30 +1,24 @@
 """One POST to somebody's server: gated, bounded in time and size, and never redirected."""
 
-import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp import ClientRequest, ClientTimeout, TCPConnector
+from aiohttp import TCPConnector
 from aiohttp.http import HttpProcessingError
-from yarl import URL
 
+from channels._shared.connections import Connections
 from channels._shared.guard import BLOCKED, BlockedHostError
+from channels._shared.time_limit import TimeLimit
 from channels._shared.wire import Exchange, Reply, Target, written
 from kentongan.channel import Gate
 from kentongan.outcome import NotBegun, NotBegunError, Reason
 
-if TYPE_CHECKING:
-    from aiohttp.connector import Connection
-
 #: Pool, name, TCP and TLS together, in seconds.
 CONNECT_WITHIN = 3.0
-#: Servers whose particulars are kept.
-_MOST_SERVERS = 1000
 _LONGEST_WISH = timedelta(days=1)
 _BROKEN = (aiohttp.ClientError, HttpProcessingError, aiohttp.EofStream, TimeoutError, OSError)
 
@@ -51,51 +45,41 @@ class HttpClient:
         within: float,
         connect: float = CONNECT_WITHIN,
     ) -> None:
-        self._made = connector
-        self._within = within
-        self._patience = ClientTimeout(connect=connect, sock_connect=connect)
-        self._connector: TCPConnector | None = None
-        self._servers: dict[str, ClientRequest] = {}
+        self._connections = Connections(connector, within=connect)
+        self._connect_within = connect
+        self._limit = TimeLimit(within)
 
     async def post(
         self, target: Target, *, body: bytes, headers: Mapping[str, str], gate: Gate
     ) -> Reply | Trouble | NotBegun:
         """Post once, asking `gate` once the connection is held."""
         request = written(target, headers, body)
+        connections, server = self._connections, target.server
         exchange: Exchange | None = None
         try:
-            async with asyncio.timeout(self._within):
-                connection = await self._connect(target.server)
-                exchange = Exchange(connection)
-                await gate(connection.transport)
-                return await exchange.reply(request)
+            with self._limit.begin():
+                held = connections.at_hand(server) or await connections.connect(server)
+                exchange = Exchange(held)
+                await gate(held.transport)
+                reply = await exchange.reply(request)
+            if reply.whole:
+                connections.give_back(server, held)
+                exchange = None
         except NotBegunError as stopped:
             return NotBegun(stopped.reason)
         except _BROKEN as error:
             so_far = exchange and exchange.cut_off()
             return so_far or self._trouble(error, begun=exchange is not None and exchange.begun)
+        else:
+            return reply
         finally:
             if exchange is not None:
                 exchange.end()
 
     async def close(self) -> None:
         """Close the connections. May be called twice."""
-        connector, self._connector = self._connector, None
-        self._servers.clear()
-        if connector is not None:
-            await connector.close()
-
-    async def _connect(self, server: str) -> "Connection":
-        if self._connector is None:
-            self._connector = self._made()
-        request = self._servers.get(server)
-        if request is None:
-            if len(self._servers) >= _MOST_SERVERS:
-                self._servers.clear()
-            # Never sent: it is how a connector is told whom to connect to.
-            request = ClientRequest("POST", URL(server), loop=asyncio.get_running_loop())
-            self._servers[server] = request
-        return await self._connector.connect(request, [], self._patience)
+        self._limit.close()
+        await self._connections.close()
 
     def _trouble(self, error: Exception, *, begun: bool) -> Trouble:
         reason, words = _after(error) if begun else self._before(error)
@@ -112,7 +96,7 @@ class HttpClient:
             case aiohttp.ClientSSLError():
                 return Reason.NO_CONNECTION, "TLS failed"
             case TimeoutError():
-                return Reason.NO_CONNECTION, f"no connection within {self._patience.connect:g} s"
+                return Reason.NO_CONNECTION, f"no connection within {self._connect_within:g} s"
             case _:
                 return Reason.NO_CONNECTION, "no connection"
 

@@ -88,7 +88,7 @@ class Exchange:
         self.begun = False
 
     async def reply(self, request: bytes) -> Reply:
-        """Send the request and return the answer, after which the connection is given back.
+        """Send the request and return the answer; if it is whole, the connection can be kept.
 
         Raises `aiohttp.ClientError`, `HttpProcessingError` or `EofStream` where none came.
         """
@@ -102,8 +102,6 @@ class Exchange:
             message, payload = await protocol.read()
         self._message = message
         body, is_whole = await _read(payload)
-        if is_whole:
-            self._connection.release()
         return Reply(status=message.code, headers=message.headers, body=body, whole=is_whole)
 
     def cut_off(self) -> Reply | None:
@@ -114,7 +112,7 @@ class Exchange:
         return Reply(status=message.code, headers=message.headers, body=b"", whole=False)
 
     def end(self) -> None:
-        """Close the connection, unless `reply` gave it back."""
+        """Close the connection."""
         self._connection.close()
 
     def _unused(self) -> ResponseHandler:

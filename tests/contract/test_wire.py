@@ -189,6 +189,63 @@ async def test_kept_connection_that_was_closed_meanwhile_is_not_used() -> None:
     assert heard.connections == 3
 
 
+async def test_connection_that_is_kept_for_one_server_keeps_no_other_out() -> None:
+    client = HttpClient(lambda: TCPConnector(limit=1), within=5)
+    async with (
+        servers.serving(servers.answering(200)) as one,
+        servers.serving(servers.answering(200)) as other,
+    ):
+        for heard in (one, other, one, one, other):
+            target = Target.of(URL(heard.url))
+            reply = await client.post(target, body=b"", headers={}, gate=CountingGate())
+            assert isinstance(reply, Reply)
+        await client.close()
+
+    assert (len(one.requests), len(other.requests)) == (3, 2)
+
+
+async def test_many_share_the_few_connections_that_are_allowed() -> None:
+    client = HttpClient(lambda: TCPConnector(limit=10, limit_per_host=3), within=5)
+    async with servers.serving(servers.answering(200)) as heard:
+        target = Target.of(URL(heard.url))
+        for _ in range(3):
+            replies = await asyncio.gather(
+                *(client.post(target, body=b"", headers={}, gate=CountingGate()) for _ in range(40))
+            )
+            assert all(isinstance(reply, Reply) for reply in replies)
+        await client.close()
+
+    assert (len(heard.requests), heard.connections) == (120, 3)
+
+
+async def test_whoever_finds_no_connection_in_time_has_not_begun() -> None:
+    client = HttpClient(lambda: TCPConnector(limit=1), within=1, connect=0.1)
+    async with servers.serving(servers.hang) as heard:
+        target = Target.of(URL(heard.url))
+        posts = [client.post(target, body=b"", headers={}, gate=CountingGate()) for _ in range(2)]
+        first, second = await asyncio.gather(*posts)
+        await client.close()
+
+    assert isinstance(first, Trouble)
+    assert isinstance(second, Trouble)
+    assert (first.begun, second.begun) == (True, False)
+    assert second.words == "no connection within 0.1 s"
+    assert len(heard.requests) == 1
+
+
+async def test_client_may_be_used_again_after_it_was_closed() -> None:
+    client = HttpClient(lambda: TCPConnector(limit=1), within=5)
+    async with servers.serving(servers.answering(200)) as heard:
+        for _ in range(2):
+            target = Target.of(URL(heard.url))
+            reply = await client.post(target, body=b"", headers={}, gate=CountingGate())
+            assert isinstance(reply, Reply)
+            await client.close()
+            await client.close()
+
+    assert heard.connections == 2
+
+
 # --- when the first byte may have left
 
 
