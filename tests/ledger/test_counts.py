@@ -60,6 +60,37 @@ async def test_everyone_is_counted_once_and_in_their_best_state(ledger: Ledger) 
     assert found.total_people == len(PEOPLE)
 
 
+async def test_people_with_one_delivery_each_are_counted_alike(ledger: Ledger) -> None:
+    each = {"Siti": [("sms", "+62811")], "Budi": [("sms", "+62812")], "Adi": [("sms", "+62813")]}
+    running = await expanded(ledger, {**each, "Wati": [], "Dewi": [("voice", "+62814")]})
+    await becomes(ledger, running.delivery("+62811"), work=Work.SETTLED, receipt=60)
+    await ordered(ledger, running, Control.STOPPED)
+
+    found = await counted(ledger, running)
+
+    assert found.channels == {"sms": {State.DELIVERED: 1, State.STOPPED: 2}}
+    assert found.people == {
+        PersonState.REACHED: 1,
+        PersonState.NOT_REACHED: 2,
+        PersonState.NO_CONTACT_POINT: 2,
+    }
+    assert found.causes == {Cause.NO_CONTACT_POINT: 1, Cause.NO_POINT_ON_CHANNELS: 1}
+
+
+async def test_who_shares_a_delivery_and_has_another_is_counted_once(ledger: Ledger) -> None:
+    # As many deliveries as people and as links but one: sharing and having two nearly cancel out.
+    people = {
+        "Siti": [("sms", "+62811"), ("email", "siti@example.org")],
+        "Budi": [("sms", "+62811")],
+    }
+    running = await expanded(ledger, people)
+    await becomes(ledger, running.delivery("siti@example.org"), work=Work.SETTLED, receipt=60)
+
+    found = await counted(ledger, running)
+
+    assert found.people == {PersonState.REACHED: 1, PersonState.WAITING: 1}
+
+
 async def test_what_waits_counts_as_stopped_before_its_row_says_so(ledger: Ledger) -> None:
     running = await expanded(ledger, PEOPLE)
     await becomes(ledger, running.delivery("+62811"), work=Work.ATTEMPTING)
