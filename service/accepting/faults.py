@@ -1,5 +1,7 @@
 """Collects what is wrong with an alert, so that its author mends everything at once."""
 
+from collections.abc import Iterator
+
 from service.web.problems import Fault, invalid
 
 #: An answer lists no more than this; ten thousand bad addresses have one cause.
@@ -17,6 +19,18 @@ class Faults:
         fault = Fault(where="body", at=at, problem=problem, fix=fix)
         if len(self._found) < MOST and fault not in self._found:
             self._found.append(fault)
+
+    def add(self, others: "Faults") -> None:
+        """Note the faults that were collected elsewhere."""
+        for fault in others:
+            self.note(fault.at, fault.problem, fault.fix)
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._found)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any."""
+        return bool(self._found)
 
     def are_about(self, part: str) -> bool:
         """Tell whether anything is wrong with `part` of the body, so that it is not judged."""

@@ -1,9 +1,7 @@
 """Which channels an alert goes out on, and whether they can carry its words."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 
 import channels
 from channels import AnyChannel
@@ -11,6 +9,7 @@ from kentongan.alert import Alert, Mode
 from kentongan.message import Wording
 from service.accepting.faults import Faults
 from service.api.alert_bodies import NewAlert
+from service.remembered import Remembered
 from service.wiring import House
 from templates.wording import wording_of
 
@@ -59,45 +58,37 @@ def _nearest(name: str) -> str:
 
 def note_too_long(alert: Alert, ways: Ways, faults: Faults) -> None:
     """Note every text, marked as it would go out, that its channel could not carry."""
+    said = _said(alert, ways)
+    found = _TOO_LONG.get(said)
+    if found is None:
+        found = _TOO_LONG.put(said, tuple(_all_too_long(alert, ways)))
+    for fault in found:
+        faults.note(*fault)
+
+
+def _all_too_long(alert: Alert, ways: Ways) -> "Iterator[_Fault]":
     for channel in ways.values():
         for locale in alert.words:
             wording = wording_of(alert, channel.name, locale)
-            found = list(_over_limits(alert, channel, wording)) or list(_excess(channel, wording))
-            for fault in found:
-                faults.note(*fault)
+            yield from list(_over_limits(alert, channel, wording)) or _excess(channel, wording)
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """A wording, the same as another that says the same at another time."""
-
-    told: tuple[object, ...]
-    wording: Wording = field(compare=False)
-
-
-def _told(wording: Wording) -> tuple[object, ...]:
-    options = tuple((option.key, *sorted(option.label.items())) for option in wording.options)
+def _said(alert: Alert, ways: Ways) -> Hashable:
+    """Return all that its messages are made of, but for the instants, which move no limit."""
     return (
-        wording.mode,
-        wording.type,
-        wording.severity,
-        wording.lane,
-        wording.locale,
-        wording.headline,
-        wording.text,
-        options,
-        wording.references,
-        repr(wording.structured),
+        *ways.values(),
+        *(alert.mode, alert.type, alert.severity, alert.urgency, alert.certainty, alert.lane),
+        *(alert.source, *alert.body.get("category", ())),
+        *alert.words.items(),
+        *((channel, *by.items()) for channel, by in alert.channel_words.items()),
+        *((option.key, *option.label.items()) for option in alert.options),
+        *alert.references,
     )
 
 
-# Systems say the same again and again; preparing it costs as much as all the rest of accepting it.
-@lru_cache(maxsize=128)
-def _excess_of(channel: AnyChannel, said: _Said) -> str:
-    return channel.preview(channel.prepare(said.wording)).excess
-
-
 _Fault = tuple[str, str, str]
+#: Systems say the same again and again; preparing it costs as much as all the rest of accepting it.
+_TOO_LONG: Remembered[Hashable, tuple[_Fault, ...]] = Remembered(128)
 
 
 def _over_limits(alert: Alert, channel: AnyChannel, wording: Wording) -> Iterator[_Fault]:
@@ -120,7 +111,7 @@ def _too_long(channel: AnyChannel, length: int, most: int) -> str:
 
 def _excess(channel: AnyChannel, wording: Wording) -> Iterator[_Fault]:
     """Look at the whole: accepted, it would be refused by its channel for everyone."""
-    if excess := _excess_of(channel, _Said(_told(wording), wording)):
+    if excess := channel.preview(channel.prepare(wording)).excess:
         yield (
             f"text/{wording.locale}",
             f"By {channel.name}, with headline and options: {excess}",

@@ -1,11 +1,12 @@
 """What an alert says, per locale and channel: blanks filled, cleaned, or what is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kentongan.alert import Words
 from service.accepting.faults import Faults
 from service.api.alert_bodies import Localised, NewAlert
+from service.remembered import Remembered
 from templates.builtin import FILLED_BY_US, BuiltIn, builtin
 from templates.clean import clean, one_line
 from templates.fill import FillError, fill
@@ -32,6 +33,8 @@ class _Raw:
 
 
 _ByLocale = Mapping[str, _Raw]
+#: Words that were found sound: systems say the same again and again.
+_SOUND: Remembered[Hashable, Worded] = Remembered(128)
 
 
 def words_of(body: NewAlert, *, default_locale: str, organisation: str, faults: Faults) -> Worded:
@@ -40,6 +43,29 @@ def words_of(body: NewAlert, *, default_locale: str, organisation: str, faults: 
     A plain text is said to everyone, whatever they speak, and what we add to it (that it is a
     drill, how to answer) in each one's own language.
     """
+    asked = (default_locale, organisation, *_asked(body))
+    if (known := _SOUND.get(asked)) is not None:
+        return known
+    found = Faults()
+    worded = _worded(body, default_locale, organisation, found)
+    faults.add(found)
+    return worded if found else _SOUND.put(asked, worded)
+
+
+def _asked(body: NewAlert) -> Iterator[Hashable]:
+    """Yield all that words are made of, each part told apart from the next."""
+    yield body.template
+    yield _hashable(body.headline)
+    yield _hashable(body.text)
+    yield tuple((channel, _hashable(text)) for channel, text in body.channel_text.items())
+    yield tuple(body.blanks.items())
+
+
+def _hashable(said: Localised | None) -> Hashable:
+    return tuple(said.items()) if isinstance(said, dict) else said
+
+
+def _worded(body: NewAlert, default_locale: str, organisation: str, faults: Faults) -> Worded:
     ready = _ready(body, faults)
     texts = _texts(body, ready, default_locale)
     headlines = _headlines(body, ready, texts, faults)

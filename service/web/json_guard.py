@@ -6,6 +6,7 @@ and PostgreSQL cannot keep a NUL.
 
 import codecs
 import json
+from functools import cache
 from typing import NoReturn
 
 from service.web.problems import ProblemError
@@ -25,13 +26,7 @@ def check_json(raw: bytes) -> None:
     except UnicodeDecodeError as error:
         _refuse(f"Byte {error.start} of the body is not UTF-8.", "Encode the body as UTF-8.")
     try:
-        document = json.loads(
-            text,
-            object_pairs_hook=_members,
-            parse_int=_integer,
-            parse_float=_fraction,
-            parse_constant=_constant,
-        )
+        document = _decoder().decode(text)
     except RecursionError:
         _too_deep()
     except json.JSONDecodeError as error:
@@ -41,6 +36,16 @@ def check_json(raw: bytes) -> None:
         )
     if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         _walk(document)  # without an escape there is neither a NUL nor half a pair in it
+
+
+@cache
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_members,
+        parse_int=_integer,
+        parse_float=_fraction,
+        parse_constant=_constant,
+    )
 
 
 def _walk(document: object) -> None:
