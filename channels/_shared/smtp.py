@@ -4,6 +4,7 @@ import asyncio
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from typing_extensions import override
 
@@ -12,7 +13,9 @@ from channels._shared.smtp_policy import Reply
 #: RFC 5321 allows reply lines of 512 octets; EHLO's answer has dozens of them.
 LONGEST_REPLY = 32 * 1024
 
-_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+#: Most lines of a relay are the same again and again; those with a queue's number are not.
+_KNOWN_LINES = 256
+_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:[ -].*)?", re.DOTALL)
 
 
 class LostError(Exception):
@@ -101,20 +104,23 @@ class Conversation(asyncio.Protocol):
         for line in lines:
             if self.is_open:
                 self._take(line.rstrip(b"\r"))
+        if self._waiter is not None:
+            self._wait_on()
         if self.is_open and len(self._rest) + sum(map(len, self._lines)) > LONGEST_REPLY:
             self._break_off(GarbledError("the relay's reply has no end"))
 
     def _take(self, line: bytes) -> None:
-        read = _REPLY_LINE.fullmatch(line)
-        if read is None or (self._lines and not line.startswith(self._lines[0][:3])):
+        reply = _read(line)
+        if reply is None or (self._lines and not line.startswith(self._lines[0][:3])):
             self._break_off(GarbledError("the relay sent something that is no reply"))
-            return
-        self._lines.append(line)
-        if read[2] == b"-":
-            return
-        text = b" ".join([each[4:].strip() for each in self._lines]).decode(errors="replace")
-        self._lines.clear()
-        self._answer(Reply(int(read[1]), text))
+        elif line[3:4] == b"-":
+            self._lines.append(line)
+        elif self._lines:
+            text = b" ".join([each[4:].strip() for each in (*self._lines, line)])
+            self._lines.clear()
+            self._answer(Reply(reply.code, text.decode(errors="replace")))
+        else:
+            self._answer(reply)
 
     def _answer(self, reply: Reply) -> None:
         if self._waiter is None:  # mostly 421: the relay says good night to an idle connection
@@ -128,8 +134,6 @@ class Conversation(asyncio.Protocol):
                 waiter.set_result(self.heard)
         if reply.code == 421:
             self.abort()
-        elif self._waiter is not None:
-            self._wait_on()
 
     def _wait_on(self) -> None:
         """Begin to wait anew. One timer serves all: it looks, when due, whether it still is."""
@@ -181,3 +185,10 @@ class Conversation(asyncio.Protocol):
         self._fail(LostError("the relay closed the connection"))
         if not self.lost.done():
             self.lost.set_result(None)
+
+
+@lru_cache(_KNOWN_LINES)
+def _read(line: bytes) -> Reply | None:
+    """Read a line of a reply, None where it is none."""
+    read = _REPLY_LINE.fullmatch(line)
+    return Reply(int(read[1]), line[4:].strip().decode(errors="replace")) if read else None
