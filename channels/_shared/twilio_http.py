@@ -139,7 +139,7 @@ def understood(status: int, headers: Mapping[str, str], body: bytes) -> dict[str
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
     try:
-        said = json.loads(body)
+        said = json.loads(body.decode())
     except (ValueError, RecursionError):
         return None
     return said if isinstance(said, dict) else None
