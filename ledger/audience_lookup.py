@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.audience import Audience
 from kentongan.ids import GroupId
-from ledger.audiences import audience_recipients, people_of
+from ledger.audience_query import audience_recipients
+from ledger.audiences import people_of
 from ledger.schema import alert_people, alert_progress
 from ledger.schema_people import group_members, groups, recipients
 

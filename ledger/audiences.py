@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select, union
+from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -16,13 +16,11 @@ from kentongan.audience import Of, Who
 from kentongan.expansion import Member, Point, Stage
 from kentongan.ids import RecipientId
 from kentongan.settling import Resolution
+from ledger.audience_query import page_query
 from ledger.dialect import among, is_postgresql
 from ledger.expansion import barred
 from ledger.schema import alert_people, attempts, deliveries, delivery_people
-from ledger.schema_people import contact_points, group_members, recipients, suppressions
-
-#: Groups that are read each by itself; SQLite takes at most 500 terms in a compound.
-_MOST_BRANCHES = 50
+from ledger.schema_people import contact_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,11 @@ async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int
     audience = alert.audience
     if not audience.groups and not audience.recipients:
         return Page()
-    query = _with_points(_page_of(audience.groups, audience.recipients, cursor, limit))
+    query = page_query(audience.groups, audience.recipients, is_one_value=not is_postgresql(db))
+    asked = await db.execute(query, {"after": cursor, "most": limit})
+    found: Sequence[Any] = asked.all() if is_postgresql(db) else json.loads(asked.scalar_one())
     page = Page()
-    for (person, name, locale), rows in groupby(await _all(db, query), itemgetter(0, 1, 2)):
+    for (person, name, locale), rows in groupby(found, itemgetter(0, 1, 2)):
         points = []
         for _, _, _, channel, address, is_barred in rows:
             if channel is not None:
@@ -90,86 +90,6 @@ async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int
     if len(page.members) < limit:
         return page
     return replace(page, cursor=page.members[-1].recipient_id or "")
-
-
-def _with_points(page: Select[Any]) -> Select[Any]:
-    """Return the query for people and their usable contact points, in order of preference."""
-    who, point, out = page.subquery("who"), contact_points.c, suppressions.c
-    return (
-        select(
-            *(who.c.id, who.c.name, who.c.locale, point.channel, point.address),
-            out.id.is_not(None).label("barred"),
-        )
-        .select_from(who)
-        .outerjoin(
-            contact_points, and_(point.recipient_id == who.c.id, point.disabled_at.is_(None))
-        )
-        .outerjoin(
-            suppressions,
-            and_(
-                out.channel == point.channel,
-                out.address == point.address,
-                out.lifted_at.is_(None),
-            ),
-        )
-        .order_by(who.c.id, point.rank, point.id)
-    )
-
-
-async def _all(db: AsyncConnection, query: Select[Any]) -> Sequence[Sequence[Any]]:
-    """Return all rows of a query; on SQLite as one value.
-
-    There each row lets go of the interpreter's lock, which beside a busy loop takes milliseconds to
-    get back.
-    """
-    if is_postgresql(db):
-        rows: Sequence[Sequence[Any]] = (await db.execute(query)).all()
-        return rows
-    each = query.subquery()
-    whole = select(func.json_group_array(func.json_array(*each.c)))
-    found: Sequence[Sequence[Any]] = json.loads((await db.execute(whole)).scalar_one())
-    return found
-
-
-def _page_of(groups: Sequence[str], people: Sequence[str], cursor: str, limit: int) -> Select[Any]:
-    """Return the query for the next recipients after `cursor`.
-
-    A group is read along its own index, a page at a time: PostgreSQL hashes the whole of it for the
-    condition of `audience_recipients`, at each page again (tried: 6 ms a page of 20,000 people).
-    """
-    if len(groups) > _MOST_BRANCHES:
-        found = audience_recipients(groups, people).where(recipients.c.id > cursor)
-        return found.order_by(recipients.c.id).limit(limit)
-    branches = [_members_after(group, cursor) for group in groups]
-    if people:
-        branches.append(audience_recipients((), people).where(recipients.c.id > cursor))
-    pages = [branch.order_by(branch.selected_columns[0]).limit(limit) for branch in branches]
-    if len(pages) == 1:
-        return pages[0]
-    each_once = union(*(select(page.subquery()) for page in pages)).subquery()
-    return select(each_once).order_by(each_once.c.id).limit(limit)
-
-
-def _members_after(group: str, cursor: str) -> Select[Any]:
-    member = group_members.c.recipient_id
-    return (
-        select(member.label("id"), recipients.c.name, recipients.c.locale)
-        .join(recipients, recipients.c.id == member)
-        .where(
-            group_members.c.group_id == group, member > cursor, recipients.c.deleted_at.is_(None)
-        )
-    )
-
-
-def audience_recipients(groups: Sequence[str], people: Sequence[str]) -> Select[Any]:
-    """Return the query for all who are in one of `groups` or named; each once."""
-    in_group = exists().where(
-        group_members.c.recipient_id == recipients.c.id, group_members.c.group_id.in_(groups)
-    )
-    named: ColumnElement[bool] = recipients.c.id.in_(people)
-    return select(recipients.c.id, recipients.c.name, recipients.c.locale).where(
-        recipients.c.deleted_at.is_(None), or_(in_group, named) if groups else named
-    )
 
 
 async def points_of(db: AsyncConnection, people: Sequence[str]) -> dict[str, list[Point]]:

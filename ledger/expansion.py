@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import Integer, bindparam, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -132,25 +132,17 @@ async def write_page(
     The alert's shared lock: what a stop, or the closing of the alert, has seen stays true.
     """
     await lock_alert(db, alert_id, exclusive=False)
-    done = stage is Stage.DONE
     moved = await db.execute(
-        update(alert_progress)
-        .where(
-            alert_progress.c.alert_id == alert_id,
-            alert_progress.c.stage == was.stage,
-            alert_progress.c.cursor == was.cursor,
-            alert_progress.c.closed_at.is_(None),
-            exists().where(alerts.c.id == alert_id, alerts.c.control != Control.STOPPED),
-        )
-        .values(
-            stage=stage,
-            cursor=cursor,
-            people=alert_progress.c.people + len(page.people),
-            deliveries=alert_progress.c.deliveries + len(page.deliveries),
-            expanded_at=db_now() if done else None,
-            starts=0,  # whoever wrote a page did not die of it (ledger.starts)
-            starter=None,
-        )
+        _DONE if stage is Stage.DONE else _MOVED,
+        {
+            "alert": alert_id,
+            "was_stage": was.stage,
+            "was_cursor": was.cursor,
+            "to_stage": stage,
+            "to_cursor": cursor,
+            "more_people": len(page.people),
+            "more_deliveries": len(page.deliveries),
+        },
     )
     if not moved.rowcount:
         raise PageRunTwiceError
@@ -166,4 +158,23 @@ async def write_page(
         raise PointTwiceError from error
 
 
+_MOVED = (
+    update(alert_progress)
+    .where(
+        alert_progress.c.alert_id == bindparam("alert"),
+        alert_progress.c.stage == bindparam("was_stage"),
+        alert_progress.c.cursor == bindparam("was_cursor"),
+        alert_progress.c.closed_at.is_(None),
+        exists().where(alerts.c.id == bindparam("alert"), alerts.c.control != Control.STOPPED),
+    )
+    .values(
+        stage=bindparam("to_stage"),
+        cursor=bindparam("to_cursor"),
+        people=alert_progress.c.people + bindparam("more_people", type_=Integer),
+        deliveries=alert_progress.c.deliveries + bindparam("more_deliveries", type_=Integer),
+        starts=0,  # whoever wrote a page did not die of it (ledger.starts)
+        starter=None,
+    )
+)
+_DONE = _MOVED.values(expanded_at=db_now())
 _LINK = ("delivery_id", "person_id", "alert_id")
