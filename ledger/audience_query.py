@@ -14,6 +14,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     union,
 )
 from sqlalchemy.sql.elements import ColumnElement
@@ -31,33 +32,41 @@ def page_query(groups: Sequence[str], people: Sequence[str], *, is_one_value: bo
     As one value for SQLite: each row that is fetched there lets go of the interpreter's lock, which
     beside a busy loop takes milliseconds to get back.
     """
-    query = _with_points(_page_of(groups, people))
+    query = _with_points(_page_of(groups, people), is_lateral=not is_one_value)
     if not is_one_value:
         return query
     rows = query.subquery()
     return select(func.json_group_array(func.json_array(*rows.c)))
 
 
-def _with_points(page: Select[Any]) -> Select[Any]:
-    """Return the query for people and their usable contact points, in order of preference."""
-    who, point, out = page.subquery("who"), contact_points.c, suppressions.c
+def _with_points(page: Select[Any], *, is_lateral: bool) -> Select[Any]:
+    """Return the query for people and their usable contact points, in order of preference.
+
+    PostgreSQL looks at each person's: it would read all contact points that there are for a page,
+    and hash them (tried: 115 ms a page of 2,000 out of 132,000).
+    """
+    who, out = page.subquery("who"), suppressions.c
+    point: Any = contact_points.c
+    own = and_(point.recipient_id == who.c.id, point.disabled_at.is_(None))
+    in_force = and_(
+        out.channel == point.channel, out.address == point.address, out.lifted_at.is_(None)
+    )
+    barred: Any = out.id.is_not(None).label("barred")
+    if is_lateral:
+        theirs = (
+            select(contact_points, barred)
+            .select_from(contact_points.outerjoin(suppressions, in_force))
+            .where(own)
+            .offset(0)  # so that it stays a look of its own
+            .lateral()
+        )
+        point, barred = theirs.c, theirs.c.barred
+        found = who.outerjoin(theirs, true())
+    else:
+        found = who.outerjoin(contact_points, own).outerjoin(suppressions, in_force)
     return (
-        select(
-            *(who.c.id, who.c.name, who.c.locale, point.channel, point.address),
-            out.id.is_not(None).label("barred"),
-        )
-        .select_from(who)
-        .outerjoin(
-            contact_points, and_(point.recipient_id == who.c.id, point.disabled_at.is_(None))
-        )
-        .outerjoin(
-            suppressions,
-            and_(
-                out.channel == point.channel,
-                out.address == point.address,
-                out.lifted_at.is_(None),
-            ),
-        )
+        select(who.c.id, who.c.name, who.c.locale, point.channel, point.address, barred)
+        .select_from(found)
         .order_by(who.c.id, point.rank, point.id)
     )
 
@@ -90,7 +99,10 @@ def _members_after(group: str) -> Select[Any]:
         select(member.label("id"), recipients.c.name, recipients.c.locale)
         .join(recipients, recipients.c.id == member)
         .where(
-            group_members.c.group_id == group, member > _AFTER, recipients.c.deleted_at.is_(None)
+            group_members.c.group_id == group,
+            member > _AFTER,
+            recipients.c.id > _AFTER,  # PostgreSQL would merge from the first recipient on
+            recipients.c.deleted_at.is_(None),
         )
     )
 
