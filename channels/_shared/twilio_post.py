@@ -1,6 +1,6 @@
 """Makes message records with one write each: what the SDK's `messages.create` sends, without it.
 
-With it, a text takes three times as long (docs/adr/0017). A test holds what is written here against
+With it, a text takes four times as long (docs/adr/0017). A test holds what is written here against
 what the SDK writes.
 """
 

@@ -1,7 +1,7 @@
 """One exchange over a connection that is held: a request in one piece, an answer in few.
 
 aiohttp makes the connections, keeps them and parses what comes over them. Its session, which would
-do the rest as well, takes three times as long for that as all this together (docs/adr/0017).
+do the rest as well, takes more than twice as long as all this together (docs/adr/0017).
 """
 
 import asyncio
