@@ -27,7 +27,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from ledger.driver import driver_of
+from ledger.driver import driver_of, fetch
 
 Row = Mapping[str, Any]
 
@@ -46,12 +46,16 @@ class db_now(FunctionElement[int]):  # noqa: N801 - reads as the SQL function th
     inherit_cache = True
 
 
+#: The same in words, for a text of PostgreSQL.
+POSTGRESQL_NOW = (
+    "(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+    " + coalesce(nullif(current_setting('kentongan.clock_offset', true), '')::bigint, 0))"
+)
+
+
 @compiles(db_now, "postgresql")
 def _postgresql_now(_element: db_now, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return (
-        "(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-        " + coalesce(nullif(current_setting('kentongan.clock_offset', true), '')::bigint, 0))"
-    )
+    return POSTGRESQL_NOW
 
 
 @compiles(db_now, "sqlite")
@@ -79,19 +83,14 @@ async def lock_alert(db: AsyncConnection, alert_id: str, *, exclusive: bool) -> 
     if not is_postgresql(db):
         return
     kind = "" if exclusive else "_shared"
-    await db.execute(
-        text(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:alert, 0))"),
-        {"alert": alert_id},
-    )
+    await fetch(db, f"SELECT pg_advisory_xact_lock{kind}(hashtextextended($1, 0))", alert_id)
 
 
 async def lock_suspects(db: AsyncConnection, alert_id: str, channel: str) -> None:
     """Let one claim at a time look for what may have killed workers, until its transaction ends."""
     if is_postgresql(db):
-        await db.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 1))"),
-            {"what": f"{alert_id}:{channel}"},
-        )
+        what = f"{alert_id}:{channel}"
+        await fetch(db, "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))", what)
 
 
 async def insert_many(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:

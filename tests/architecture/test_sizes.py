@@ -24,7 +24,6 @@ LONG_FUNCTIONS = MappingProxyType(
         "ledger/migrations/versions/0001_the_first_schema.py:upgrade": "generated",
         "ledger/migrations/versions/0001_the_first_schema.py:downgrade": "generated",
         "ledger/claims.py:claim": "one transaction whose statements must be seen in their order",
-        "ledger/claims.py:_open": "one guarded statement",
         "service/metrics.py:__init__": "a table of metrics",
         "workers/metrics.py:__init__": "a table of metrics",
     }

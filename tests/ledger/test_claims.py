@@ -176,6 +176,15 @@ async def test_window_tells_the_life_that_remains(ledger: Ledger) -> None:
     assert 60 - passed <= found.remaining <= 60
 
 
+@pytest.mark.parametrize(("limit", "more"), [(2, True), (3, True), (4, False)])
+async def test_window_tells_whether_more_may_be_due(
+    ledger: Ledger, limit: int, *, more: bool
+) -> None:
+    running = await expanded(ledger, phones(3))
+
+    assert (await window(ledger, running.alert.id, limit=limit)).more is more
+
+
 async def test_two_claimers_never_get_one_row(ledger: Ledger, url: str) -> None:
     running = await expanded(ledger, phones(60))
     claimers = [Ledger.open(url, patience=WORKER_PATIENCE) for _ in range(4)]
