@@ -14,7 +14,7 @@ from sqlalchemy import Row, false, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kentongan.ids import new_id
+from kentongan.ids import new_id, new_ids
 from kentongan.keyring import Keyring
 from ledger.dialect import db_now, insert_many
 from ledger.engine import Ledger
@@ -70,17 +70,19 @@ async def add(
 ) -> None:
     """Note a deed in the transaction that does it. `detail` holds no address, text or secret."""
     deed = Deed(actor=actor, action=action, subject=subject, detail=detail or {})
-    await db.execute(_ADD, _row(deed))
+    await db.execute(_ADD, _row(deed, new_id("audit")))
 
 
 async def add_many(db: AsyncConnection, deeds: Sequence[Deed], now: int) -> None:
     """Note deeds in the one transaction that does them, at the ledger's `now`."""
-    await insert_many(db, audit, [_row(deed) | {"at": now} for deed in deeds])
+    ids = new_ids("audit", len(deeds))
+    rows = [_row(deed, one) | {"at": now} for one, deed in zip(ids, deeds, strict=True)]
+    await insert_many(db, audit, rows)
 
 
-def _row(deed: Deed) -> dict[str, Any]:
+def _row(deed: Deed, audit_id: str) -> dict[str, Any]:
     return {
-        "id": new_id("audit"),
+        "id": audit_id,
         "actor": deed.actor,
         "action": deed.action,
         "subject": deed.subject,

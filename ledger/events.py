@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kentongan.ids import AttemptRef, DeliveryId, new_id
+from kentongan.ids import AttemptRef, DeliveryId, new_ids
 from ledger.dialect import insert_many, is_postgresql, update_many
 from ledger.engine import read_now
 from ledger.schema import provider_events
@@ -67,7 +67,7 @@ async def keep_many(db: AsyncConnection, new: Sequence[NewEvent]) -> list[str]:
     now = await read_now(db)
     rows = [
         {
-            "id": new_id("event"),
+            "id": event_id,
             "channel": event.channel,
             "kind": event.kind,
             "delivery_id": event.attempt.delivery_id if event.attempt else None,
@@ -77,7 +77,7 @@ async def keep_many(db: AsyncConnection, new: Sequence[NewEvent]) -> list[str]:
             "joined_at": now if event.joined_already else None,
             "verdict": "kept" if event.joined_already else None,
         }
-        for event in new
+        for event_id, event in zip(new_ids("event", len(new)), new, strict=True)
     ]
     await insert_many(db, provider_events, rows)
     return [str(row["id"]) for row in rows]

@@ -1,5 +1,6 @@
 """Puts an alert together from a request, or says everything that is wrong with it."""
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from kentongan.access import Act
@@ -12,9 +13,10 @@ from service.accepting.faults import Faults
 from service.accepting.times import Times, times_of
 from service.accepting.ways import Ways, note_too_long, ways_for
 from service.accepting.whom import Whom, names_only_points, whom_for, whom_pasted
-from service.accepting.words import Worded, words_of
+from service.accepting.words import Worded, hashable, words_of
 from service.api.alert_bodies import NewAlert, NewOption
 from service.calls import Call
+from service.remembered import Remembered
 from service.web.problems import ProblemError
 from templates.clean import clean, one_line
 
@@ -92,7 +94,21 @@ def _refuse_mode(call: Call, mode: Mode) -> None:
         )
 
 
+#: Options that were found sound: systems ask the same again and again.
+_SOUND: Remembered[Hashable, tuple[Option, ...]] = Remembered(128)
+
+
 def _options(asked: list[NewOption], default_locale: str, faults: Faults) -> tuple[Option, ...]:
+    said = (default_locale, *((option.key, hashable(option.label)) for option in asked))
+    if (known := _SOUND.get(said)) is not None:
+        return known
+    found = Faults()
+    options = tuple(_read_options(asked, default_locale, found))
+    faults.add(found)
+    return options if found else _SOUND.put(said, options)
+
+
+def _read_options(asked: list[NewOption], default_locale: str, faults: Faults) -> Iterable[Option]:
     found: dict[str, Option] = {}
     for place, option in enumerate(asked):
         at = f"options/{place}"
@@ -106,7 +122,7 @@ def _options(asked: list[NewOption], default_locale: str, faults: Faults) -> tup
                 f"{at}/label", "It is empty or too long.", f"Use 1 to {LONGEST_LABEL} letters."
             )
         found.setdefault(option.key, Option(key=option.key, label=label))
-    return tuple(found.values())
+    return found.values()
 
 
 def _alert(

@@ -55,13 +55,14 @@ def words_of(body: NewAlert, *, default_locale: str, organisation: str, faults: 
 def _asked(body: NewAlert) -> Iterator[Hashable]:
     """Yield all that words are made of, each part told apart from the next."""
     yield body.template
-    yield _hashable(body.headline)
-    yield _hashable(body.text)
-    yield tuple((channel, _hashable(text)) for channel, text in body.channel_text.items())
+    yield hashable(body.headline)
+    yield hashable(body.text)
+    yield tuple((channel, hashable(text)) for channel, text in body.channel_text.items())
     yield tuple(body.blanks.items())
 
 
-def _hashable(said: Localised | None) -> Hashable:
+def hashable(said: Localised | None) -> Hashable:
+    """Return what was said so that it can be looked up."""
     return tuple(said.items()) if isinstance(said, dict) else said
 
 
