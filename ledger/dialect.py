@@ -1,8 +1,10 @@
 """What differs between SQLite and PostgreSQL; nothing outside `ledger/` can tell which it is on."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import count
 from typing import Any
 
 from asyncpg import InterfaceError, PostgresError, UniqueViolationError
@@ -27,7 +29,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from ledger.driver import driver_of, fetch
+from ledger.driver import driver_of, fetch, in_thread
 
 Row = Mapping[str, Any]
 
@@ -164,8 +166,24 @@ async def update_many(
         source = _unpacked(names)
         given = {"u_rows": json.dumps(list(zip(*columns, strict=True)))}
     sql = _update_sql(table, source, keys, values, guard, is_json_cast=is_postgresql(db))
-    done = await db.execute(_prepared(sql), given | dict(params or {}))
+    if not params:
+        return [tuple(row) for row in await _driven(db, sql, given)]
+    done = await db.execute(_prepared(sql), given | dict(params))
     return [tuple(row) for row in done]
+
+
+async def _driven(db: AsyncConnection, sql: str, given: Row) -> Iterable[Any]:
+    """Run a text whose parameters stand in it once each, in this order, past SQLAlchemy."""
+    if is_postgresql(db):
+        return await fetch(db, _counted(sql), *given.values())
+    return await in_thread(db, lambda connection: connection.execute(sql, given).fetchall())
+
+
+@cache
+def _counted(sql: str) -> str:
+    """Return a text with PostgreSQL's marks for its parameters."""
+    marks = count(1)
+    return re.sub(r"(?<!:):[a-z]\w*", lambda _found: f"${next(marks)}", sql)
 
 
 @cache

@@ -9,16 +9,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from sqlite3 import Connection
 from typing import Any, Self, TypeAlias
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.clock import SECOND
 from ledger.away import LedgerAwayError, away_is_said
 from ledger.connections import Connections
-from ledger.dialect import db_now
-from ledger.driver import driver_of, run
+from ledger.dialect import POSTGRESQL_NOW, is_postgresql
+from ledger.driver import driver_of, fetch, in_thread, run
 from ledger.ways import SERVICE_PATIENCE, WORKER_PATIENCE, Ways, open_ways, sqlite_path
 from ledger.write_lock import WriteLock, begin_immediate
 
@@ -116,4 +116,12 @@ class Ledger:
 
 
 async def read_now(db: AsyncConnection) -> int:
-    return int((await db.execute(select(db_now()))).scalar_one())
+    """Return the ledger's clock, in epoch microseconds, within a transaction or a read."""
+    if is_postgresql(db):
+        [row] = await fetch(db, f"SELECT {POSTGRESQL_NOW}")
+        return int(row[0])
+    return await in_thread(db, _sqlite_now)
+
+
+def _sqlite_now(connection: Connection) -> int:
+    return int(connection.execute("SELECT kentongan_now()").fetchone()[0])

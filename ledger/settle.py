@@ -1,10 +1,11 @@
 """Writing outcomes, in bulk and once: whoever comes second leaves a late outcome instead."""
 
+import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Control
@@ -15,12 +16,13 @@ from kentongan.outcome import Reason
 from kentongan.receipt import RANK, REACHED_RANK, ReceiptKind
 from kentongan.settling import POLL_AFTER, Resolution
 from ledger.claims import LEAST_LIFE
-from ledger.dialect import Row, among, insert_many, lock_alert, update_many
+from ledger.dialect import Row, insert_many, is_postgresql, lock_alert, update_many
+from ledger.driver import fetch, in_thread
 from ledger.engine import read_now
-from ledger.schema import alerts, attempts, deliveries, provider_events
+from ledger.schema import attempts, deliveries, provider_events
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen, which costs thrice as much: one a send
 class Settled:
     """An outcome, and what its worker makes of the delivery; times in seconds from now.
 
@@ -73,46 +75,78 @@ async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
     return len(late)
 
 
-async def standing(db: AsyncConnection, ids: Sequence[str]) -> dict[AttemptRef, Any]:
+class Standing(NamedTuple):
+    """How an attempt and its delivery stand."""
+
+    delivery_id: DeliveryId
+    no: int
+    channel: str
+    outcome: str | None
+    resolution: str | None
+    receipt: int
+    provider_id: str | None
+    asks: int
+    tries: int
+    best: int  # the delivery's receipt
+    response: str | None
+
+
+_COLUMNS = (
+    "a.delivery_id, a.no, a.channel, a.outcome, a.resolution, a.receipt, a.provider_id, a.asks,"
+    " d.tries, d.receipt, d.response"
+)
+_STANDING = (
+    f"SELECT {_COLUMNS} FROM attempts AS a JOIN deliveries AS d ON d.id = a.delivery_id"  # noqa: S608 - of our own words
+    " WHERE a.delivery_id = ANY($1) ORDER BY a.delivery_id, a.no FOR UPDATE OF d, a"
+)
+_STANDING_TOGETHER = (
+    f"SELECT json_group_array(json_array({_COLUMNS})) FROM attempts AS a"  # noqa: S608 - likewise
+    " JOIN deliveries AS d ON d.id = a.delivery_id"
+    " WHERE a.delivery_id IN (SELECT value FROM json_each(?))"
+)
+
+
+async def standing(db: AsyncConnection, ids: Sequence[str]) -> "dict[AttemptRef, Standing]":
     """Lock deliveries and their attempts, and return how they stand.
 
     Both: while we wait for one row, PostgreSQL would tell the other as it was before. The delivery
     first, as everyone who locks both: else two of them could wait for each other.
     """
-    query = (
-        select(
-            attempts.c.delivery_id,
-            attempts.c.no,
-            attempts.c.channel,
-            attempts.c.outcome,
-            attempts.c.resolution,
-            attempts.c.receipt,
-            attempts.c.provider_id,
-            attempts.c.asks,
-            deliveries.c.tries,
-            deliveries.c.receipt.label("best"),
-            deliveries.c.response,
-        )
-        .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
-        .where(among(db, attempts.c.delivery_id, ids))
-        .order_by(attempts.c.delivery_id, attempts.c.no)
-        .with_for_update(of=[deliveries, attempts])
-    )
-    rows = await db.execute(query)
-    return {AttemptRef(DeliveryId(row.delivery_id), row.no): row for row in rows}
+    if is_postgresql(db):
+        rows = [Standing(*row) for row in await fetch(db, _STANDING, list(ids))]
+    else:
+        rows = await in_thread(db, lambda connection: _standing(connection, ids))
+    return {AttemptRef(row.delivery_id, row.no): row for row in rows}
+
+
+def _standing(connection: sqlite3.Connection, ids: Sequence[str]) -> "list[Standing]":
+    # As one row: each that is fetched lets go of the interpreter's lock.
+    [found] = connection.execute(_STANDING_TOGETHER, (json.dumps(list(ids)),)).fetchone()
+    return [Standing(*row) for row in json.loads(found)]
 
 
 async def lock_running(db: AsyncConnection, ids: Sequence[str]) -> "dict[str, Running]":
     """Hold the alerts' shared locks and return what each still allows."""
     for alert_id in ids:
         await lock_alert(db, alert_id, exclusive=False)
-    rows = await db.execute(
-        select(alerts.c.id, alerts.c.control, alerts.c.expires_at).where(alerts.c.id.in_(ids))
-    )
+    rows: Sequence[Any]
+    if is_postgresql(db):
+        rows = await fetch(db, _RUNNING + "ANY($1)", list(ids))
+    else:
+        rows = await in_thread(
+            db,
+            lambda connection: connection.execute(_RUNNING_LISTED, (json.dumps(ids),)).fetchall(),
+        )
     return {
-        row.id: Running(stopped=row.control == Control.STOPPED, expires_at=row.expires_at)
-        for row in rows
+        alert_id: Running(stopped=control == Control.STOPPED, expires_at=expires_at)
+        for alert_id, control, expires_at in rows
     }
+
+
+_RUNNING = "SELECT id, control, expires_at FROM alerts WHERE id = "
+_RUNNING_LISTED = (
+    "SELECT id, control, expires_at FROM alerts WHERE id IN (SELECT value FROM json_each(?))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
