@@ -4,8 +4,9 @@ import pytest
 
 from kentongan.audience import Audience, Of, Who
 from kentongan.expansion import Stage
+from kentongan.outcome import Reason
 from kentongan.recipient import Draft
-from ledger import audiences, groups, recipients
+from ledger import audiences, groups, recipients, suppressions
 from ledger.audience_lookup import count_people
 from ledger.engine import Ledger, read_now
 from tests.fakes.expanding import FAMILY, TOLD, a_group, accepted, counted, expand_all, told
@@ -94,3 +95,52 @@ async def test_pages_hold_everyone_of_any_part_once_in_order_but_for_the_deleted
             cursor, more = page.cursor, bool(page.cursor)
 
     assert pages == [["P0", "P1"], ["P2", "P3"], ["P6"]]
+
+
+async def test_who_joins_or_leaves_behind_the_cursor_changes_no_page_to_come(
+    ledger: Ledger,
+) -> None:
+    async with ledger.write() as db:
+        now = await read_now(db)
+        ids = await groups.ensure(db, {"north": "", "south": ""}, now)
+        both = frozenset(ids.values())
+        drafts = [Draft(name=f"P{n}", points=(), groups=both) for n in range(6)]
+        late = Draft(name="late", points=(), groups=both)
+        await recipients.add(db, drafts, now)
+    alert = an_alert(0, audience=Audience(groups=tuple(ids.values())))
+    async with ledger.read() as db:
+        first = await audiences.members(db, alert, Stage.RECIPIENTS, "", 2)
+
+    async with ledger.write() as db:
+        await recipients.add(db, [late], now)
+        await recipients.remove(db, drafts[0].id, now)
+        await recipients.remove(db, drafts[4].id, now)
+
+    async with ledger.read() as db:
+        second = await audiences.members(db, alert, Stage.RECIPIENTS, first.cursor, 2)
+        third = await audiences.members(db, alert, Stage.RECIPIENTS, second.cursor, 9)
+    names = [[member.name for member in page.members] for page in (first, second, third)]
+    assert names == [["P0", "P1"], ["P2", "P3"], ["P5", "late"]]
+    assert third.cursor == ""
+
+
+async def test_contact_points_are_in_order_of_preference_and_the_barred_are_told(
+    ledger: Ledger,
+) -> None:
+    async with ledger.write() as db:
+        now = await read_now(db)
+        north = (await groups.ensure(db, {"north": ""}, now))["north"]
+        points = (("sms", "+2"), ("email", "b@example.org"), ("sms", "+1"))
+        await recipients.add(
+            db, [Draft(name="Siti", points=points, groups=frozenset({north}))], now
+        )
+        await suppressions.suppress(
+            db, "sms", "+1", reason=Reason.OPTED_OUT, made_by="recipient", now=now
+        )
+    alert = an_alert(0, audience=Audience(groups=(north,)))
+
+    async with ledger.read() as db:
+        page = await audiences.members(db, alert, Stage.RECIPIENTS, "", 9)
+
+    assert [member.points for member in page.members] == [points]
+    assert page.barred == {("sms", "+1")}
