@@ -160,12 +160,10 @@ async def update_many(
     names = [*keys, *values]
     columns = [_column(table, name, rows) for name in names]
     if is_postgresql(db):
-        source = _unnested(table, names)
         given: dict[str, Any] = {f"u_{n}": c for n, c in zip(names, columns, strict=True)}
     else:
-        source = _unpacked(names)
         given = {"u_rows": json.dumps(list(zip(*columns, strict=True)))}
-    sql = _update_sql(table, source, keys, values, guard, is_json_cast=is_postgresql(db))
+    sql = _update_sql(table, tuple(keys), tuple(values), guard, on_postgresql=is_postgresql(db))
     if not params:
         return [tuple(row) for row in await _driven(db, sql, given)]
     done = await db.execute(_prepared(sql), given | dict(params))
@@ -215,17 +213,14 @@ def _unpacked(names: Sequence[str]) -> str:
     return f"(SELECT {columns} FROM json_each(:u_rows)) AS u"  # noqa: S608 - names of our schema
 
 
+@cache
 def _update_sql(
-    table: Table,
-    source: str,
-    keys: Sequence[str],
-    values: Sequence[str],
-    guard: str,
-    *,
-    is_json_cast: bool,
+    table: Table, keys: tuple[str, ...], values: tuple[str, ...], guard: str, *, on_postgresql: bool
 ) -> str:
+    names = [*keys, *values]
+    source = _unnested(table, names) if on_postgresql else _unpacked(names)
     joined = " AND ".join(f"{table.name}.{key} = u.{key}" for key in keys)
-    cast = {name for name in values if is_json_cast and _is_json(table, name)}
+    cast = {name for name in values if on_postgresql and _is_json(table, name)}
     sets = ", ".join(
         f"{name} = {f'cast(u.{name} AS json)' if name in cast else f'u.{name}'}" for name in values
     )
