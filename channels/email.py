@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -36,7 +36,6 @@ from kentongan.deployment import Deployment, SimulatorAt
 from kentongan.ids import AttemptRef
 from kentongan.message import Envelope, Preview, Wording
 from kentongan.outcome import (
-    Deferred,
     NotBegun,
     NotBegunError,
     Outcome,
@@ -157,25 +156,18 @@ class Email(Channel[EmailSettings, PreparedMail]):
     async def _hand_over(
         self, envelope: Envelope, address: str, content: bytes, gate: Gate
     ) -> Outcome:
-        transaction: Transaction | None = None
+        urgent, within = envelope.lane is Lane.FLASH, self.settings.total_timeout
         try:
-            async with (
-                asyncio.timeout(self.settings.total_timeout),
-                self._pool.conversation(urgent=envelope.lane is Lane.FLASH) as talk,
-            ):
+            async with self._pool.conversation(urgent=urgent, within=within) as talk:
                 await gate(talk.transport)
                 if not (address.isascii() or "smtputf8" in talk.extensions):
                     return Refused(Reason.INVALID_ADDRESS, "the relay takes ASCII addresses only")
-                transaction = self._transaction(talk, envelope)
-                return await transaction.carry(self._letter(talk, envelope, address, content))
+                letter = self._letter(talk.extensions, envelope, address, content)
+                return await self._transaction(talk, envelope).carry(letter)
         except NotBegunError as stop:
             return NotBegun(stop.reason)
         except NoConnectionError as error:
             return error.outcome
-        except TimeoutError as fault:
-            if transaction is None:
-                return Deferred(Reason.NO_CONNECTION, "no connection to the relay in time")
-            return transaction.broken_off(fault)
 
     @override
     def authenticate(self, callback: Callback) -> None:
@@ -191,10 +183,8 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @override
     async def probe(self) -> None:
         try:
-            async with (
-                asyncio.timeout(self.settings.total_timeout),
-                self._pool.conversation(urgent=True) as talk,
-            ):
+            within = self.settings.total_timeout
+            async with self._pool.conversation(urgent=True, within=within) as talk:
                 await talk.say(b"NOOP\r\n", patience=self.settings.reply_timeout)
         except NoConnectionError as error:
             raise CannotAskError(error.outcome.detail) from None
@@ -233,26 +223,20 @@ class Email(Channel[EmailSettings, PreparedMail]):
         return Transaction(talk, self._patience, attempt_no=envelope.attempt.no, not_after=ends)
 
     def _letter(
-        self, talk: Conversation, envelope: Envelope, address: str, content: bytes
+        self, offered: Collection[str], envelope: Envelope, address: str, content: bytes
     ) -> Letter:
-        offered, attempt = talk.extensions, envelope.attempt
-        bounces = self.settings.bounce_domain
-        mail_options, rcpt_options = [], []
+        attempt, bounces = envelope.attempt, self.settings.bounce_domain
+        sender = self._return_path(attempt, bounces) if bounces else self.sender
+        mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{address}>"
         if "size" in offered:
-            mail_options.append(f"SIZE={len(content)}")
+            mail += f" SIZE={len(content)}"
         if not address.isascii():
-            mail_options += ["SMTPUTF8", *(["BODY=8BITMIME"] if "8bitmime" in offered else [])]
+            mail += " SMTPUTF8 BODY=8BITMIME" if "8bitmime" in offered else " SMTPUTF8"
         if bounces and "dsn" in offered:
-            mail_options += ["RET=HDRS", f"ENVID={attempt}"]
-            rcpt_options.append("NOTIFY=FAILURE,DELAY")
-            rcpt_options += [f"ORCPT=rfc822;{xtext(address)}"] if address.isascii() else []
-        return Letter(
-            sender=(self._return_path(attempt, bounces) if bounces else self.sender).encode(),
-            recipient=address.encode(),
-            mail_options=tuple(option.encode() for option in mail_options),
-            rcpt_options=tuple(option.encode() for option in rcpt_options),
-            content=content,
-        )
+            mail += f" RET=HDRS ENVID={attempt}"
+            rcpt += " NOTIFY=FAILURE,DELAY"
+            rcpt += f" ORCPT=rfc822;{xtext(address)}" if address.isascii() else ""
+        return Letter(mail=f"{mail}\r\n".encode(), rcpt=f"{rcpt}\r\n".encode(), content=content)
 
     def _return_path(self, attempt: AttemptRef, domain: str) -> str:
         return verp_address(self.deployment.keyring, attempt, domain)

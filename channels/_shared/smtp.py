@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from time import monotonic
 
 from typing_extensions import override
 
@@ -29,14 +30,16 @@ class GarbledError(Exception):
 class Conversation(asyncio.Protocol):
     """Our end of a connection whose handshake is done: what we write is answered in its order.
 
-    `carried` counts its letters; `made` is when it began, in seconds of the loop's clock.
+    `carried` counts its letters; `made` is when it began, in monotonic seconds; `ends` the loop's
+    time by which whoever has it now must be done, whatever the relay's pace.
     """
 
     def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str]) -> None:
         self._loop = asyncio.get_running_loop()
         self.extensions = frozenset(extensions)
         self.carried = 0
-        self.made = self.idle_since = self._loop.time()
+        self.made = self.idle_since = monotonic()
+        self.ends = math.inf
         self.is_open = not transport.is_closing()
         #: Whether something of what was written is still ours, or was when the connection ended:
         #: then the last of it has not left.
@@ -71,9 +74,9 @@ class Conversation(asyncio.Protocol):
     ) -> asyncio.Future[list[Reply]]:
         """Write, and return the replies that are due: fewer where 421 is one, which ends it all.
 
-        They may let `patience` seconds pass each, and so may the relay with taking what is written,
-        but not beyond `not_after`. Raises `LostError` where nothing could be written; the future
-        raises that, `GarbledError` or `TimeoutError`.
+        They may let `patience` seconds pass each, but not beyond `ends`, and so may the relay with
+        taking what is written, but not beyond `not_after` either. Raises `LostError` where nothing
+        could be written; the future raises that, `GarbledError` or `TimeoutError`.
         """
         if not self.is_idle:
             raise LostError("the connection was closed")
@@ -137,15 +140,15 @@ class Conversation(asyncio.Protocol):
 
     def _wait_on(self) -> None:
         """Begin to wait anew. One timer serves all: it looks, when due, whether it still is."""
-        now = self._loop.time()
-        self._deadline = now + self._patience
+        deadline = min(self._loop.time() + self._patience, self.ends)
         if self.holds_back:
-            self._deadline = min(self._deadline, self._not_after)
-        if self._timer is not None and self._timer.when() > self._deadline:
+            deadline = min(deadline, self._not_after)
+        self._deadline = deadline
+        if self._timer is not None and self._timer.when() > deadline:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
-            self._timer = self._loop.call_at(self._deadline, self._look)
+            self._timer = self._loop.call_at(deadline, self._look)
 
     def _look(self) -> None:
         self._timer = None

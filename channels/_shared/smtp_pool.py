@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from time import monotonic
 from typing import cast
 
 import aiosmtplib
@@ -20,6 +21,7 @@ from kentongan.outcome import Deferred, Reason
 
 #: How long a farewell may take when the process ends.
 _FAREWELL = 1.0
+_NONE_IN_TIME = Deferred(Reason.NO_CONNECTION, "no connection to the relay in time")
 
 
 class NoConnectionError(Exception):
@@ -128,19 +130,23 @@ class Pool:
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
 
-    def conversation(self, *, urgent: bool) -> AbstractAsyncContextManager[Conversation]:
-        """Lend a conversation. Raises `NoConnectionError` where a new one cannot be made."""
-        return _Loan(self, urgent=urgent)
+    def conversation(
+        self, *, urgent: bool, within: float
+    ) -> AbstractAsyncContextManager[Conversation]:
+        """Lend a conversation, for so many seconds from now, those counted until it is there.
 
-    async def take(self, *, urgent: bool) -> Conversation:
+        Raises `NoConnectionError` where none is free in time and no new one can be made.
+        """
+        return _Loan(self, urgent=urgent, within=within)
+
+    async def take(self, *, urgent: bool, within: float) -> Conversation:
         """Return a conversation once a slot is free; `give_back` is owed for it."""
-        if not self._slots.take_now(urgent=urgent):
-            await self._slots.take(urgent=urgent)
-        try:
-            talk = self._fresh() or await self._connect()
-        except BaseException:
-            self._slots.free(urgent=urgent)
-            raise
+        ends = asyncio.get_running_loop().time() + within
+        has_slot = self._slots.take_now(urgent=urgent)
+        talk = self._fresh() if has_slot else None
+        if talk is None:
+            talk = await self._take_later(urgent=urgent, has_slot=has_slot, ends=ends)
+        talk.ends = ends
         self._in_use.add(talk)
         return talk
 
@@ -148,7 +154,7 @@ class Pool:
         """Keep the conversation for the next letter, or end it, and free its slot."""
         self._in_use.discard(talk)
         self._slots.free(urgent=urgent)
-        now = _now()
+        now = monotonic()
         if talk.carried >= self._messages or now - talk.made > self._age or self._is_closed:
             talk.quit()
         elif talk.is_idle:
@@ -178,9 +184,23 @@ class Pool:
         for talk in leaving:
             talk.abort()
 
+    async def _take_later(self, *, urgent: bool, has_slot: bool, ends: float) -> Conversation:
+        try:
+            async with asyncio.timeout_at(ends):
+                if not has_slot:
+                    await self._slots.take(urgent=urgent)
+                    has_slot = True
+                return self._fresh() or await self._connect()
+        except BaseException as error:
+            if has_slot:
+                self._slots.free(urgent=urgent)
+            if isinstance(error, TimeoutError):
+                raise NoConnectionError(_NONE_IN_TIME) from None
+            raise
+
     def _fresh(self) -> Conversation | None:
         """Return the last one used that still serves; those that do not are ended."""
-        now = _now()
+        now = monotonic()
         while self._idle:
             talk = self._idle.pop()
             if self._serves(talk, now):
@@ -190,12 +210,12 @@ class Pool:
 
     def _sweep_later(self) -> None:
         # The first of those that are idle has been so for longest.
-        ends = self._idle[0].idle_since + self._idle_for
-        self._sweeping = asyncio.get_running_loop().call_at(ends, self._sweep)
+        left = self._idle[0].idle_since + self._idle_for - monotonic()
+        self._sweeping = asyncio.get_running_loop().call_later(left, self._sweep)
 
     def _sweep(self) -> None:
         self._sweeping = None
-        now = _now()
+        now = monotonic()
         serving = [talk for talk in self._idle if self._serves(talk, now)]
         for talk in set(self._idle).difference(serving):
             talk.quit()
@@ -211,18 +231,14 @@ class Pool:
 class _Loan:
     """A conversation for as long as a block runs."""
 
-    __slots__ = ("_pool", "_talk", "_urgent")
+    __slots__ = ("_pool", "_talk", "_urgent", "_within")
 
-    def __init__(self, pool: Pool, *, urgent: bool) -> None:
-        self._pool, self._urgent = pool, urgent
+    def __init__(self, pool: Pool, *, urgent: bool, within: float) -> None:
+        self._pool, self._urgent, self._within = pool, urgent, within
 
     async def __aenter__(self) -> Conversation:
-        self._talk = await self._pool.take(urgent=self._urgent)
+        self._talk = await self._pool.take(urgent=self._urgent, within=self._within)
         return self._talk
 
     async def __aexit__(self, *_: object) -> None:
         self._pool.give_back(self._talk, urgent=self._urgent)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -25,18 +25,14 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """An envelope and what is in it: `content` is dot-stuffed and ends with CRLF."""
+    """An envelope, as the two commands that open it, and what is in it.
 
-    sender: bytes
-    recipient: bytes
-    mail_options: tuple[bytes, ...] = ()
-    rcpt_options: tuple[bytes, ...] = ()
+    `content` is dot-stuffed; all three end with CRLF.
+    """
+
+    mail: bytes
+    rcpt: bytes
     content: bytes
-
-    def commands(self) -> tuple[bytes, bytes, bytes]:
-        mail = b" ".join((b"MAIL FROM:<" + self.sender + b">", *self.mail_options))
-        rcpt = b" ".join((b"RCPT TO:<" + self.recipient + b">", *self.rcpt_options))
-        return mail + b"\r\n", rcpt + b"\r\n", b"DATA\r\n"
 
 
 class Transaction:
@@ -72,14 +68,14 @@ class Transaction:
             outcome = await self._carry(letter)
         except (LostError, GarbledError, TimeoutError) as fault:
             self._talk.abort()
-            return self.broken_off(fault)
+            return self._broken_off(fault)
         except BaseException:  # cancelled in mid-dialogue: nothing that is buffered may leave
             self._talk.abort()
             raise
         self._talk.carried += 1
         return outcome
 
-    def broken_off(self, fault: Exception) -> Outcome:
+    def _broken_off(self, fault: Exception) -> Outcome:
         """Say what it means that the dialogue ended here."""
         detail = str(fault) or "the relay did not answer in time"
         garbled = isinstance(fault, GarbledError)
@@ -113,7 +109,9 @@ class Transaction:
         """Return the refusal, or None once the relay waits for the content."""
         if "pipelining" not in self._talk.extensions:
             return await self._open_by_steps(letter)
-        due = self._talk.say(b"".join(letter.commands()), replies=3, patience=self._patience.reply)
+        due = self._talk.say(
+            b"%b%bDATA\r\n" % (letter.mail, letter.rcpt), replies=3, patience=self._patience.reply
+        )
         try:
             replies = await due
         except (LostError, GarbledError, TimeoutError):
@@ -132,15 +130,16 @@ class Transaction:
         return await self._after(refusal)
 
     async def _open_by_steps(self, letter: Letter) -> Outcome | None:
-        for stage, command in zip(_ENVELOPE, letter.commands(), strict=True):
+        commands = letter.mail, letter.rcpt, b"DATA\r\n"
+        for (stage, hoped), command in zip(_ENVELOPE, commands, strict=True):
             [reply] = await self._talk.say(command, patience=self._patience.reply)
-            if not _is_fine(stage, reply):
+            if reply.code not in hoped:
                 return await self._after(self._refused(reply, stage))
         return None
 
     def _refusal_in(self, replies: Sequence[Reply]) -> Outcome | None:
-        for stage, reply in zip(_ENVELOPE, replies, strict=False):  # 421 ends them early
-            if not _is_fine(stage, reply):
+        for (stage, hoped), reply in zip(_ENVELOPE, replies, strict=False):  # 421 ends them early
+            if reply.code not in hoped:
                 return self._refused(reply, stage)
         return None
 
@@ -164,10 +163,11 @@ class Transaction:
         return asyncio.get_running_loop().time() >= self._not_after
 
 
-_ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+#: Its commands, and the replies with which the dialogue goes on.
+_ENVELOPE = (
+    (Stage.MAIL, range(200, 300)),
+    (Stage.RCPT, range(200, 300)),
+    (Stage.DATA, range(354, 355)),
+)
 _SENT = Accepted(receipt=ReceiptKind.SENT)
 _TOO_LATE = Deferred(Reason.EXPIRED, "the alert ended before the message was whole")
-
-
-def _is_fine(stage: Stage, reply: Reply) -> bool:
-    return reply.code == 354 if stage is Stage.DATA else reply.is_positive

@@ -66,10 +66,13 @@ async def test_relay_of_old_is_greeted_the_old_way() -> None:
     assert isinstance(outcome, Accepted)
 
 
+def letter_of(content: bytes) -> Letter:
+    mail, rcpt = b"MAIL FROM:<a@example.id>\r\n", b"RCPT TO:<b@example.id>\r\n"
+    return Letter(mail=mail, rcpt=rcpt, content=content)
+
+
 async def test_body_that_the_relay_does_not_read_was_not_sent() -> None:
-    letter = Letter(
-        sender=b"a@example.id", recipient=b"b@example.id", content=b"air\r\n" * 4_000_000
-    )
+    letter = letter_of(b"air\r\n" * 4_000_000)
     async with listening(Relay(answers={"DATA": [Deed.STOP_READING]})) as relay:
         at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
         talk = await open_conversation(at)
@@ -82,9 +85,7 @@ async def test_body_that_the_relay_does_not_read_was_not_sent() -> None:
 
 
 async def test_body_that_the_relay_does_not_read_in_time_is_cut_off_when_the_alert_ends() -> None:
-    letter = Letter(
-        sender=b"a@example.id", recipient=b"b@example.id", content=b"air\r\n" * 4_000_000
-    )
+    letter = letter_of(b"air\r\n" * 4_000_000)
     async with listening(Relay(answers={"DATA": [Deed.STOP_READING]})) as relay:
         at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
         talk = await open_conversation(at)
@@ -99,9 +100,7 @@ async def test_body_that_the_relay_does_not_read_in_time_is_cut_off_when_the_ale
 
 
 async def test_long_letter_that_the_relay_reads_slowly_goes_out_whole() -> None:
-    letter = Letter(
-        sender=b"a@example.id", recipient=b"b@example.id", content=b"air\r\n" * 2_000_000
-    )
+    letter = letter_of(b"air\r\n" * 2_000_000)
     async with listening(Relay()) as relay:
         at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
         talk = await open_conversation(at)

@@ -8,7 +8,7 @@ from channels._shared.smtp_pool import NoConnectionError, Pool, open_conversatio
 from channels._shared.smtp_pool import Relay as SmtpRelay
 from channels._shared.smtp_slots import Slots
 from kentongan.alert import Lane
-from kentongan.outcome import Accepted
+from kentongan.outcome import Accepted, Deferred
 from tests.fakes import mail
 from tests.fakes.mail import channel_to, envelope, open_gate, wording
 from tests.fakes.smtp import Deed, Relay, listening
@@ -129,7 +129,7 @@ async def test_connection_that_idled_too_long_is_ended_without_anyone_asking() -
         at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
         pool = Pool(lambda: open_conversation(at), size=2, idle=0.05)
 
-        async with pool.conversation(urgent=False):
+        async with pool.conversation(urgent=False, within=5):
             pass
         while relay.open_now:
             await asyncio.sleep(0.005)
@@ -144,7 +144,22 @@ async def test_connection_that_could_not_be_made_holds_no_slot(unused_tcp_port: 
 
     for _ in range(3):
         with pytest.raises(NoConnectionError):
-            await asyncio.wait_for(pool.take(urgent=False), 5)
+            await asyncio.wait_for(pool.take(urgent=False, within=5), 5)
+
+
+async def test_who_finds_no_connection_free_in_time_has_sent_nothing() -> None:
+    answers = {"RCPT": [Deed.STALL]}
+    async with (
+        listening(Relay(answers=answers)) as relay,
+        channel_to(relay, connections=1, reply_timeout=30, total_timeout=0.3) as channel,
+    ):
+        prepared = channel.prepare(wording())
+        sends = (channel.send(prepared, envelope(), open_gate) for _ in range(3))
+
+        outcomes = await asyncio.gather(*sends)
+
+    assert all(isinstance(outcome, Deferred) for outcome in outcomes)
+    assert not relay.messages
 
 
 async def test_letter_after_closing_leaves_no_connection_behind() -> None:
