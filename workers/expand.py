@@ -29,7 +29,7 @@ _LOOK_AGAIN = 0.25
 #: Seconds after which a job gives way to others and rings itself.
 _GIVE_WAY = 5.0
 #: Seconds between two rings for what was added; turns go on by themselves while there is more.
-_RING_EVERY = 0.1
+_RING_EVERY = 0.25
 
 
 async def expand_alert(ctx: JobContext, alert_id: str) -> None:
