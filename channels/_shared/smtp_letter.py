@@ -24,6 +24,8 @@ from kentongan.message import Wording
 
 #: A person's name is cut here in headers; names are not where a letter should grow.
 LONGEST_NAME = 120
+#: What HTML takes for signs.
+_MARKUP = re.compile("[&<>\"']")
 #: RFC 2369's button would sit above an evacuation order; there the page offers it, not the header.
 _WITHOUT_BUTTON = frozenset({Severity.EXTREME, Severity.SEVERE})
 
@@ -68,11 +70,11 @@ class Skeleton:
         name = one_line(person.name)[:LONGEST_NAME]
         own = {
             "head": self._personal_head(person, name.strip()),
-            "url": _soft(person.url),
-            "url in markup": _soft(escape(person.url)),
-            "name": _soft(name),
-            "name in markup": _soft(escape(name)),
         }
+        for field, value in (("url", person.url), ("name", name)):
+            own[field] = plain = _soft(value)
+            needs_escape = _MARKUP.search(value) is not None
+            own[f"{field} in markup"] = _soft(escape(value)) if needs_escape else plain
         pieces = self.named if name else self.nameless
         return b"".join([own[piece] if isinstance(piece, str) else piece for piece in pieces])
 
