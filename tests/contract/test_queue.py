@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from arq.jobs import JobDef
@@ -9,6 +10,7 @@ from arq.jobs import JobDef
 from kentongan.alert import Lane
 from tests.fakes.valkey import PrivateValkey
 from workers.queue import (
+    MERGE_EVERY,
     QUEUE_AWAY,
     QUEUED_LIFE,
     RUNNING_LIFE,
@@ -140,6 +142,18 @@ async def test_one_waiting_merge_is_enough_for_any_number_of_events(queue: Queue
     await queue.begin_merge(Lane.ROUTINE)  # it may have read past an event that comes now
     await queue.ring_receipts(Lane.ROUTINE)
 
+    assert len(await jobs(queue, Lane.ROUTINE)) == 2
+
+
+async def test_receipts_that_follow_a_join_are_waited_for_and_joined_together(queue: Queue) -> None:
+    await queue.begin_merge(Lane.ROUTINE)
+    first = monotonic()
+    await queue.ring_receipts(Lane.ROUTINE)
+
+    await queue.begin_merge(Lane.ROUTINE)  # it waits for those that come meanwhile
+
+    assert monotonic() - first >= MERGE_EVERY[Lane.ROUTINE] / 2
+    await queue.ring_receipts(Lane.ROUTINE)
     assert len(await jobs(queue, Lane.ROUTINE)) == 2
 
 
