@@ -55,55 +55,50 @@ def settled_of(
     has_others: bool = False,
 ) -> Settled:
     """Return what to write down for an attempt; `has_others`: another provider may take it soon."""
+    word, work, more = _told(channel, claimed, outcome, has_others=has_others)
+    return Settled(
+        attempt=claimed.attempt,
+        alert_id=alert.id,
+        channel=channel.channel,
+        outcome=word,
+        work=work,
+        tries=claimed.tries,
+        **more,
+    )
 
-    def settled(word: str, work: Work, **more: Any) -> Settled:
-        return Settled(
-            attempt=claimed.attempt,
-            alert_id=alert.id,
-            channel=channel.channel,
-            outcome=word,
-            work=work,
-            tries=claimed.tries,
-            **more,
-        )
 
+def _told(
+    channel: AnyChannel, claimed: Claimed, outcome: Outcome, *, has_others: bool
+) -> tuple[str, Work, dict[str, Any]]:
+    """Return an outcome's word, what becomes of the delivery, and the rest of `Settled`."""
     match outcome:
         case Accepted(provider_id, receipt):
-            return settled(
-                "accepted",
-                Work.SETTLED,
-                charged=True,
-                provider_id=_storable(provider_id) if provider_id else None,
-                receipt=RANK[receipt],
-                ask_in=_first_poll(channel, receipt, provider_id),
-            )
+            ask_in = _first_poll(channel, receipt, provider_id)
+            told: dict[str, Any] = {"charged": True, "receipt": RANK[receipt], "ask_in": ask_in}
+            return "accepted", Work.SETTLED, told | _id(provider_id)
         case Deferred(reason, detail):
             due_in = _due_in(channel, claimed, outcome, has_others=has_others)
-            return settled(
-                "deferred",
-                Work.FAILED if due_in is None else Work.RETRY_WAIT,
-                charged=outcome.counted,
-                reason=reason,
-                detail=_storable(detail),
-                due_in=due_in,
-            )
+            told = {"charged": outcome.counted, "due_in": due_in}
+            work = Work.FAILED if due_in is None else Work.RETRY_WAIT
+            return "deferred", work, told | _why(reason, detail)
         case Refused(reason, detail):
-            words = _storable(detail)
-            return settled("refused", Work.FAILED, charged=True, reason=reason, detail=words)
+            return "refused", Work.FAILED, {"charged": True, **_why(reason, detail)}
         case Unknown(reason, detail, provider_id):
-            return settled(
-                "unknown",
-                Work.UNKNOWN,
-                reason=reason,
-                detail=_storable(detail),
-                provider_id=_storable(provider_id) if provider_id else None,
-                ask_in=ASK_AFTER[0].total_seconds(),
-            )
+            told = _why(reason, detail) | _id(provider_id)
+            return "unknown", Work.UNKNOWN, told | {"ask_in": ASK_AFTER[0].total_seconds()}
         case NotBegun(reason):
             ended = _WORK_OF_NOT_BEGUN.get(reason)
-            return settled("not_begun", ended or Work.PENDING, reason=reason if ended else None)
+            return "not_begun", ended or Work.PENDING, {"reason": reason if ended else None}
         case _:
             assert_never(outcome)
+
+
+def _why(reason: Reason, detail: str) -> dict[str, Any]:
+    return {"reason": reason, "detail": _storable(detail)}
+
+
+def _id(provider_id: str | None) -> dict[str, Any]:
+    return {"provider_id": _storable(provider_id) if provider_id else None}
 
 
 def _storable(words: str) -> str:

@@ -112,7 +112,7 @@ class Windows:
 
 
 async def _until_aloft(flights: Sequence[Flight]) -> None:
-    """Wait until all that was claimed has its slot, for a while: then more may be claimed."""
+    """Wait until half of what was claimed has its slot, for a while: then more may be claimed."""
     flown = [asyncio.ensure_future(flight.aloft.wait()) for flight in flights if flight.claimed]
     _, waiting = await asyncio.wait(flown, timeout=_LINGER)
     for one in waiting:

@@ -109,10 +109,10 @@ class Flight:
     """The sends of one window, settled as they end: one that hangs holds up no other's outcome.
 
     It flies by itself from the start: whoever made it may be cancelled. `landing` is the task that
-    ends when all has ended, None where nothing was claimed; `aloft` is set once every send has had
-    its slot; `held` says how many deliveries a cap held back. `since` is a monotonic instant before
-    the claim, from which the alert's life is counted; `incarnation` is the one that claimed, which
-    may have lapsed since.
+    ends when all has ended, None where nothing was claimed; `aloft` is set once half of the sends
+    had their slots, when the next window may be claimed; `held` says how many deliveries a cap held
+    back. `since` is a monotonic instant before the claim, from which the alert's life is counted;
+    `incarnation` is the one that claimed, which may have lapsed since.
     """
 
     def __init__(
@@ -164,7 +164,8 @@ class Flight:
     def slotted(self) -> None:
         """Hear that one of the sends has its slot."""
         self._unslotted -= 1
-        if not self._unslotted:
+        # Not at the last: slots would stand empty, and their tasks end, while the next is claimed.
+        if self._unslotted <= len(self._sends) // 2:
             self.aloft.set()
 
     def came_down(self, send: _Send) -> None:
