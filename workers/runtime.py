@@ -90,8 +90,15 @@ class Runtime:
         _ = _kept(work, self.background)
 
     def line(self, channel: AnyChannel, lane: Lane) -> Line:
-        """Return where the sends of a lane through a provider wait for their slots."""
-        return self.slots[lane].line(channel, channel.concurrency)
+        """Return where the sends of a lane through a provider wait for their slots.
+
+        Routine sends leave a quarter of what the provider takes at once to flash ones, which then
+        find a connection free.
+        """
+        at_once = channel.concurrency
+        if at_once is not None and lane is Lane.ROUTINE:
+            at_once -= at_once // 4
+        return self.slots[lane].line(channel, at_once)
 
     def channel(self, mode: Mode, name: str) -> AnyChannel | None:
         """Return the channel that carries `mode`, as its first provider has it; None without one.
