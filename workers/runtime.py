@@ -17,6 +17,7 @@ from ledger.engine import Ledger
 from templates.wording import wording_of
 from workers.gate import Gatekeeper
 from workers.health import Health
+from workers.landing import Landing
 from workers.lease import Lease
 from workers.metrics import Metrics
 from workers.pace import LocalPace, Paces
@@ -72,6 +73,10 @@ class Runtime:
     paces: Paces
     local_pace: LocalPace
     slots: Mapping[Lane, Slots]
+    #: Where outcomes are written from, by lane.
+    landings: Mapping[Lane, Landing] = field(
+        default_factory=lambda: {lane: Landing(urgent=lane is Lane.FLASH) for lane in Lane}
+    )
     caps: Caps = field(default_factory=Caps)
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)

@@ -72,6 +72,8 @@ class Windows:
         if run.channel(showing.alert.mode, channel) is None:
             log.warning("channel is not configured", extra={"channel": channel})
             return None
+        if run.landings[showing.alert.lane].is_behind:
+            return _LINGER  # what was opened must be settled before more is
         due = WIDEST if self._was_full else await self._count_due()
         if not due:
             return None

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from time import monotonic
 
-from kentongan.alert import Lane
 from kentongan.caps import is_capped
 from kentongan.message import Envelope
 from kentongan.outcome import (
@@ -19,11 +17,10 @@ from kentongan.outcome import (
 )
 from kentongan.response_link import response_url
 from ledger.claims import Claimed, Window
-from ledger.engine import LedgerAwayError
-from ledger.settle import Settled, settle
 from workers.aftermath import look_after
 from workers.capping import uncount_unsent
 from workers.gate import Pass
+from workers.landing import PAGE
 from workers.outcomes import settled_of
 from workers.ringing import ring_when_due
 from workers.routing import Route
@@ -36,11 +33,6 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 2.0
 #: Seconds that an outcome waits for others to be written with.
 _SETTLE_EVERY = 0.1
-#: Outcomes a transaction: on SQLite it holds the write lock under 20 ms.
-_PAGE = 256
-#: How long a settle is tried while the ledger is away: an outcome that is given up turns unknown,
-#: and an unknown e-mail is sent again. What waits is bounded by the slots, so waiting costs little.
-_SETTLE_FOR = 600.0
 
 
 class _Send:
@@ -172,7 +164,7 @@ class Flight:
         """Hear that one of the sends has ended."""
         self._down.append(send)
         self._unended -= 1
-        if not self._unended or len(self._down) >= _PAGE:
+        if not self._unended or len(self._down) >= PAGE:
             self._wake()
 
     async def _fly(self) -> None:
@@ -190,7 +182,7 @@ class Flight:
 
     async def _some_down(self) -> None:
         """Wait until all have ended, a page of them has, or outcomes have waited long enough."""
-        if self._unended and len(self._down) < _PAGE:
+        if self._unended and len(self._down) < PAGE:
             await self._woken_up()
 
     async def _woken_up(self) -> None:
@@ -226,7 +218,7 @@ class Flight:
             settled_of(alert, channel, claimed, outcome, has_others=has_others)
             for claimed, outcome in results
         ]
-        await _settle(run, written, alert.lane)
+        await run.landings[alert.lane].write(run.ledger, written)
         handed = sum(isinstance(outcome, Accepted) for _, outcome in results)
         run.metrics.handed_over(alert, channel, handed)
         await uncount_unsent(run, alert, self.channel_name, results)
@@ -236,27 +228,3 @@ class Flight:
 
 def _cut_short(send: _Send) -> Outcome:
     return Unknown(Reason.NO_REPLY) if send.began else NotBegun(Reason.HANDED_BACK)
-
-
-async def _settle(run: Runtime, written: Sequence[Settled], lane: Lane) -> None:
-    """Write outcomes down, trying again while the ledger is away."""
-    deadline = monotonic() + _SETTLE_FOR
-    pages = [written[start : start + _PAGE] for start in range(0, len(written), _PAGE)]
-    while pages:
-        try:
-            async with run.ledger.bulk(urgent=lane is Lane.FLASH) as db:
-                late = await settle(db, pages[0])
-        except LedgerAwayError as error:
-            if monotonic() > deadline:
-                log.warning("outcomes not written; they turn unknown", extra={"why": str(error)})
-                return
-            await asyncio.sleep(0.5)
-        except Exception:
-            # One outcome that the ledger cannot take must not cost the others theirs.
-            log.exception("outcomes not written", extra={"count": len(pages[0])})
-            page = pages.pop(0)
-            pages[:0] = [[one] for one in page] if len(page) > 1 else []
-        else:
-            pages.pop(0)
-            if late:
-                log.warning("outcomes came late", extra={"count": late})
