@@ -7,8 +7,7 @@ The 26 letters are the UUID's bytes in base32hex, lower case: they sort as the b
 import os
 import time
 from base64 import b32hexencode
-from dataclasses import dataclass
-from typing import NewType, Self
+from typing import NamedTuple, NewType, Self
 
 from typing_extensions import override
 
@@ -107,8 +106,7 @@ def new_person_id() -> PersonId:
     return PersonId(new_id("person"))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AttemptRef:
+class AttemptRef(NamedTuple):  # a key of many dictionaries: hashed and compared in C
     """One try at a delivery: (delivery, no), no counted from 1.
 
     As text (`06…c3.2`) it goes into StatusCallback URLs, ENVID and VERP, and comes back in

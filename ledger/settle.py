@@ -56,18 +56,19 @@ async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
     now = await read_now(db)
     rows = sorted(settled, key=lambda s: s.attempt)
     was = await standing(db, [s.attempt.delivery_id for s in rows])
-    ours = [s for s in rows if s.attempt in was and was[s.attempt].outcome is None]
-    late = [s for s in rows if s.attempt not in was or was[s.attempt].outcome is not None]
+    found = [(s, was.get(s.attempt)) for s in rows]
+    ours = [(s, stands) for s, stands in found if stands is not None and stands.outcome is None]
+    late = [s for s, stands in found if stands is None or stands.outcome is not None]
     await update_many(
         db,
         attempts,
-        [_attempt_row(s, was[s.attempt], now) for s in ours],
+        [_attempt_row(s, stands, now) for s, stands in ours],
         keys=("delivery_id", "no"),
     )
     await update_many(
         db,
         deliveries,
-        [_delivery_row(s, was[s.attempt], running[s.alert_id], now) for s in ours],
+        [_delivery_row(s, stands, running[s.alert_id], now) for s, stands in ours],
         keys=("id", "attempts"),
         guard="deliveries.work = 'attempting'",
     )

@@ -23,7 +23,7 @@ class Patience:
     after_dot: float = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen, which costs thrice as much: one a letter
 class Letter:
     """An envelope, as the two commands that open it, and what is in it.
 
