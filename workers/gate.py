@@ -14,7 +14,7 @@ from kentongan.ids import AttemptRef
 from kentongan.outcome import NotBegunError, Reason
 from ledger import gate
 from ledger.claims import LEAST_LIFE
-from ledger.engine import Ledger, LedgerAwayError
+from ledger.engine import Db, Ledger, LedgerAwayError
 from workers.lease import Lease
 
 
@@ -49,6 +49,10 @@ class _Asking:
         for answer in self._answers:
             if not answer.done():  # cancelled: they went away
                 answer.set_result(barred)
+
+    @property
+    def is_answered(self) -> bool:
+        return all(answer.done() for answer in self._answers)
 
     def fail(self, error: BaseException) -> None:
         """Tell those who wait why nothing was seen: none of them may wait for ever."""
@@ -94,28 +98,36 @@ class Gatekeeper:
         """Read for all who came, again and again until nobody is left."""
         try:
             while self._next is not None:
-                asking, self._next = self._next, None
-                await self._answer(asking)
+                await self._read_on()
         finally:
             self._reading = None
             if self._next is not None:  # cancelled; whoever came meanwhile comes again later
                 self._next.fail(asyncio.CancelledError())
                 self._next = None
 
-    async def _answer(self, asking: _Asking) -> None:
+    async def _read_on(self) -> None:
+        """Read over one connection while somebody comes: lending it costs half a look."""
+        asking: _Asking | None = None
         try:
-            asking.learn(await self._barred(asking.passes))
+            async with self._ledger.read() as db:
+                while self._next is not None:
+                    asking, self._next = self._next, None
+                    asking.learn(await _barred(db, asking.passes))
         except asyncio.CancelledError as error:
-            asking.fail(error)
+            if asking is not None:
+                asking.fail(error)
             raise
         except Exception as error:  # noqa: BLE001 - it is raised where each of them waits
-            asking.fail(error)
+            if asking is None or asking.is_answered:  # no connection
+                asking, self._next = self._next, None
+            if asking is not None:
+                asking.fail(error)
 
-    async def _barred(self, passes: Sequence[Pass]) -> gate.Barred:
-        async with self._ledger.read() as db:
-            return await gate.barred(
-                db, {p.alert_id for p in passes}, {(p.channel, p.address) for p in passes}
-            )
+
+async def _barred(db: Db, passes: Sequence[Pass]) -> gate.Barred:
+    return await gate.barred(
+        db, {p.alert_id for p in passes}, {(p.channel, p.address) for p in passes}
+    )
 
 
 def _check_free(wanted: Pass, barred: gate.Barred) -> None:
