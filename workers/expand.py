@@ -35,9 +35,10 @@ _RING_EVERY = 0.25
 async def expand_alert(ctx: JobContext, alert_id: str) -> None:
     """Expand one alert. Safe to run twice, and by two workers: its cursor moves once a page."""
     run = ctx["runtime"]
-    wait = await expand_some(run, alert_id)
-    if wait is not None:
-        await run.queue.ring_alert(alert_id, ctx["lane"], wait)
+    with run.overtaking(ctx["lane"]):
+        wait = await expand_some(run, alert_id)
+        if wait is not None:
+            await run.queue.ring_alert(alert_id, ctx["lane"], wait)
 
 
 async def expand_some(run: Runtime, alert_id: str) -> float | None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -104,6 +105,12 @@ class Runtime:
         if at_once is not None and lane is Lane.ROUTINE:
             at_once -= at_once // 4
         return self.slots[lane].line(channel, at_once)
+
+    def overtaking(self, lane: Lane) -> AbstractContextManager[None]:
+        """Have routine sends stand aside for a job of the flash lane."""
+        if lane is Lane.FLASH:
+            return self.slots[Lane.ROUTINE].standing_aside()
+        return nullcontext()
 
     def channel(self, mode: Mode, name: str) -> AnyChannel | None:
         """Return the channel that carries `mode`, as its first provider has it; None without one.

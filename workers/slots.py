@@ -6,7 +6,8 @@ hold two hundred slots from everyone else. A slot that comes free goes to the ne
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 from typing import Protocol
@@ -15,6 +16,8 @@ from typing import Protocol
 _LATELY = 0.25
 #: No more of those are counted: twice the widest window.
 _MOST_COUNTED = 512
+#: Seconds that sends stand aside for more urgent work at a time; then they go on for as long.
+_LONGEST_ASIDE = 0.25
 
 
 class Send(Protocol):
@@ -72,6 +75,8 @@ class Slots:
         self._lines: dict[Hashable, Line] = {}
         self._waiting: deque[Line] = deque()
         self._running: dict[Send, asyncio.Task[None]] = {}
+        self._hurried = 0
+        self._aside_since = self._aside_until = self._aside_again = 0.0
 
     def line(self, who: Hashable, at_once: int | None) -> Line:
         """Return the line of a provider that takes so many sends at once, None for any number."""
@@ -106,6 +111,37 @@ class Slots:
             self._waiting.append(line)
         self._fill()
 
+    @contextmanager
+    def standing_aside(self) -> Iterator[None]:
+        """Begin no sends while the block runs, for a quarter second and half of the time at most.
+
+        Two hundred sends under way make each round of the loop take ten milliseconds, and what an
+        urgent alert needs until its first send is thirty rounds.
+        """
+        self._hurried += 1
+        self.stand_aside(_LONGEST_ASIDE)
+        try:
+            yield
+        finally:
+            self._hurried -= 1
+            now = monotonic()
+            if not self._hurried and now < self._aside_until:
+                self._aside_until, self._aside_again = now, 2 * now - self._aside_since
+                self._fill()
+
+    def stand_aside(self, seconds: float) -> None:
+        """Begin no sends for so long from now, if we may."""
+        now = monotonic()
+        if now >= self._aside_until:
+            if now < self._aside_again:
+                return
+            self._aside_since = now
+        until = min(now + seconds, self._aside_since + _LONGEST_ASIDE)
+        if until > self._aside_until:
+            self._aside_until, self._aside_again = until, 2 * until - self._aside_since
+            # A little later, since a timer may ring within the clock's resolution before its time.
+            asyncio.get_running_loop().call_later(until - now + 0.001, self._fill)
+
     def cut(self, sends: Iterable[Send]) -> None:
         """Cut sends short, those that have not begun and those that have."""
         given_up = set(sends)
@@ -136,6 +172,8 @@ class Slots:
     def _next(self) -> tuple[Line, Send] | None:
         """Give a free slot to the first line that may use it."""
         waiting = self._waiting
+        if waiting and monotonic() < self._aside_until:
+            return None
         for _ in range(len(waiting)):
             line = waiting.popleft()
             if not line.free:

@@ -35,9 +35,13 @@ async def turn(ctx: JobContext, alert_id: str, channel: str, k: int, nonce: str)
     """Send windows of an alert's channel for a while, then ring again if more is left."""
     run, lane = ctx["runtime"], ctx["lane"]
     mine = Turn(alert_id=alert_id, channel=channel, lane=lane, k=k, nonce=nonce)
-    if not await run.queue.take_turn(mine):
-        return
-    until, windows = monotonic() + _GIVE_WAY, Windows(run, alert_id, channel)
+    with run.overtaking(lane):
+        if await run.queue.take_turn(mine):
+            await _take_turn(run, mine)
+
+
+async def _take_turn(run: Runtime, mine: Turn) -> None:
+    until, windows = monotonic() + _GIVE_WAY, Windows(run, mine.alert_id, mine.channel)
     async with kept(run.queue, mine):
         wait = await windows.send_one()
         # The queue is left out while pace, slots and work are there: its round trip costs as much

@@ -144,6 +144,38 @@ async def test_what_is_cut_before_its_first_step_is_over_all_the_same() -> None:
     assert not any(send.went for send in sends)
 
 
+async def test_sends_stand_aside_for_a_block_and_go_on_after_it() -> None:
+    bench = Bench(3, None)
+    bench.may_end.set()
+    with bench.slots.standing_aside():
+        sends = bench.put(bench.lines[0], 6)
+        await steps()
+        assert not any(send.went for send in sends)
+    await until_over(sends)
+
+
+async def test_sends_stand_aside_for_a_while_only_and_not_again_at_once() -> None:
+    bench = Bench(3, None)
+    bench.may_end.set()
+    with bench.slots.standing_aside():
+        await until_over(bench.put(bench.lines[0], 6))
+        with bench.slots.standing_aside():
+            sends = bench.put(bench.lines[0], 3)
+            await steps()
+            assert all(send.went for send in sends)
+
+
+async def test_whoever_went_on_while_others_stood_aside_is_not_begun_twice() -> None:
+    bench = Bench(2, None)
+    running = bench.put(bench.lines[0], 4)
+    await steps()
+    with bench.slots.standing_aside():
+        bench.may_end.set()
+        await steps()
+        assert [send.went for send in running] == [True, True, False, False]
+    await until_over(running)
+
+
 @given(
     count=st.integers(1, 6),
     limits=st.lists(st.one_of(st.none(), st.integers(1, 4)), min_size=1, max_size=3),
