@@ -112,7 +112,7 @@ async def test_session_that_the_database_ended_is_away_and_the_next_is_not(
         async with ledger.write() as db:
             me = (await db.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one()
             async with ledger.read() as other:
-                await other.exec_driver_sql(f"SELECT pg_terminate_backend({me})")
+                await other.exec_driver_sql(f"SELECT pg_terminate_backend({me}, 5000)")
             await events.keep(db, channel="sms", kind="status", payload={})
 
     with pytest.raises(LedgerAwayError):
