@@ -90,11 +90,12 @@ class Standing(NamedTuple):
     tries: int
     best: int  # the delivery's receipt
     response: str | None
+    deaths: int  # workers that were lost with an attempt of the delivery open
 
 
 _COLUMNS = (
     "a.delivery_id, a.no, a.channel, a.outcome, a.resolution, a.receipt, a.provider_id, a.asks,"
-    " d.tries, d.receipt, d.response"
+    " d.tries, d.receipt, d.response, d.deaths"
 )
 _STANDING = (
     f"SELECT {_COLUMNS} FROM attempts AS a JOIN deliveries AS d ON d.id = a.delivery_id"  # noqa: S608 - of our own words
@@ -204,6 +205,8 @@ def poll_at(receipt: int, now: int) -> int | None:
 def _delivery_row(s: Settled, was: Any, running: Running, now: int) -> Row:
     due_at = now + seconds(s.due_in or 0)
     wanted = Work.SETTLED if is_reached(was) or _is_proved(s, was) else s.work
+    if wanted is Work.PENDING and was.deaths:
+        wanted = Work.RETRY_WAIT  # it may have killed a worker: it is claimed apart again, at once
     work, instead = running.work_for(wanted, due_at)
     # Why the last attempt failed says more than that the alert then expired.
     reason = s.reason if instead is Reason.EXPIRED and s.reason else instead or s.reason

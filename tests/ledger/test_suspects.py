@@ -11,6 +11,7 @@ from ledger.claims import SUSPECTS, Window, claim
 from ledger.decisions import Decided
 from ledger.engine import Ledger, read_now
 from ledger.schema import attempts
+from ledger.settle import Settled, settle
 from tests.fakes import asked
 from tests.fakes.running import Running, becomes, expanded
 
@@ -100,6 +101,26 @@ async def test_suspect_that_was_never_begun_waits_apart_from_what_was_never_trie
     row = await asked.row_of(ledger, one.attempt.delivery_id)
     assert (row.work, row.deaths) == (Work.RETRY_WAIT, 1)
     assert addresses(await claimed(ledger, running)) == {"+0"}
+
+
+async def test_suspect_that_is_handed_back_waits_apart_again(ledger: Ledger) -> None:
+    running = await crowd(ledger, 10)
+    await lost(ledger, running, range(3), deaths=1)
+    window = await claimed(ledger, running)
+    handed_back = [
+        Settled(
+            attempt=one.attempt,
+            alert_id=running.alert.id,
+            channel="sms",
+            outcome="not_begun",
+            work=Work.PENDING,
+        )
+        for one in window.claimed
+    ]
+    async with ledger.write() as db:
+        await settle(db, handed_back)
+
+    assert addresses(await claimed(ledger, running)) == {"+0", "+1", "+2"}
 
 
 def not_begun(running: Running, attempt: AttemptRef) -> Decided:
