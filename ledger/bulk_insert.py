@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from asyncpg import InterfaceError, PostgresError, UniqueViolationError
 from sqlalchemy import Table
-from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.dialect import COPY_FROM, is_postgresql
+from ledger.driver import copy, for_each, in_thread
 
 #: Rows of one INSERT, the most first, so that there are few texts to prepare. One with many takes a
 #: third less than as many with one each, and lets go of the interpreter's lock once and not for
@@ -36,32 +35,19 @@ async def insert_loads(db: AsyncConnection, *loads: Load) -> None:
 
     The transaction is spoilt by a conflict.
     """
-    driver = (await db.get_raw_connection()).driver_connection
     if is_postgresql(db):
-        # SQLAlchemy may begin lazily; what goes past it needs the transaction to be there already.
-        await db.exec_driver_sql("SELECT 1")
         for load in loads:
-            await _copy(driver, load)
-        return
-    try:
-        # The driver's own way into its thread; its public ones take one statement each.
-        await driver._execute(_insert, driver._conn, loads)  # type: ignore[union-attr]  # noqa: SLF001 - see above
-    except sqlite3.IntegrityError as error:
-        raise IntegrityError("INSERT", None, error) from error
+            await _load(db, load)
+    else:
+        await in_thread(db, lambda connection: _insert(connection, loads))
 
 
-async def _copy(driver: Any, load: Load) -> None:
-    name = load.table.name
-    try:
-        if len(load.rows) >= COPY_FROM:
-            await driver.copy_records_to_table(name, records=load.rows, columns=load.columns)
-        elif load.rows:
-            marks = ", ".join(f"${at + 1}" for at in range(len(load.columns)))
-            await driver.executemany(_into(load, f"({marks})"), load.rows)
-    except UniqueViolationError as error:
-        raise IntegrityError("COPY", None, error) from error
-    except (PostgresError, InterfaceError) as error:
-        raise DBAPIError("COPY", None, error) from error
+async def _load(db: AsyncConnection, load: Load) -> None:
+    if len(load.rows) >= COPY_FROM:
+        await copy(db, load.table.name, load.columns, load.rows)
+    elif load.rows:
+        marks = ", ".join(f"${at + 1}" for at in range(len(load.columns)))
+        await for_each(db, _into(load, f"({marks})"), load.rows)
 
 
 def _insert(connection: sqlite3.Connection, loads: Sequence[Load]) -> None:

@@ -7,7 +7,6 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from asyncpg import InterfaceError, PostgresError, UniqueViolationError
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -23,13 +22,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from ledger.driver import driver_of, fetch, in_thread
+from ledger.driver import copy, fetch, in_thread
 
 Row = Mapping[str, Any]
 
@@ -100,7 +98,7 @@ async def insert_many(db: AsyncConnection, table: Table, rows: Sequence[Row]) ->
     if not rows:
         return
     if is_postgresql(db) and len(rows) >= COPY_FROM:
-        await _copy(db, table, rows)
+        await copy(db, table.name, list(rows[0]), _records(table, rows))
     elif is_postgresql(db):
         await db.execute(insert(table), list(rows))
     else:
@@ -110,16 +108,6 @@ async def insert_many(db: AsyncConnection, table: Table, rows: Sequence[Row]) ->
         marks = ", ".join("?" * len(names))
         sql = f"INSERT INTO {table.name} ({quoted}) VALUES ({marks})"  # noqa: S608 - of our schema
         await db.exec_driver_sql(sql, _records(table, rows))
-
-
-async def _copy(db: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
-    columns, records = list(rows[0]), _records(table, rows)
-    try:
-        await driver_of(db).copy_records_to_table(table.name, records=records, columns=columns)
-    except UniqueViolationError as error:
-        raise IntegrityError("COPY", None, error) from error
-    except (PostgresError, InterfaceError) as error:
-        raise DBAPIError("COPY", None, error) from error
 
 
 def _records(table: Table, rows: Sequence[Row]) -> list[tuple[Any, ...]]:

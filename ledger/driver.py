@@ -5,7 +5,8 @@ in the connection's own thread: what belongs together crosses to it once.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from asyncpg import InterfaceError, PostgresError, UniqueViolationError
@@ -28,8 +29,28 @@ async def fetch(db: AsyncConnection, sql: str, *args: Any) -> Sequence[Any]:
     Errors are those that SQLAlchemy would raise. A text is sent once a connection and prepared:
     there are to be few of them, and none with values written into it.
     """
-    try:
+    with _as_sqlalchemy_says(sql):
         return list(await driver_of(db).fetch(sql, *args))
+
+
+async def copy(
+    db: AsyncConnection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write rows of PostgreSQL in bulk, past its reader of statements; errors are as of `fetch`."""
+    with _as_sqlalchemy_says("COPY"):
+        await driver_of(db).copy_records_to_table(table, records=rows, columns=columns)
+
+
+async def for_each(db: AsyncConnection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run one statement of PostgreSQL once for each of a few rows; errors are as of `fetch`."""
+    with _as_sqlalchemy_says(sql):
+        await driver_of(db).executemany(sql, rows)
+
+
+@contextmanager
+def _as_sqlalchemy_says(sql: str) -> Iterator[None]:
+    try:
+        yield
     except UniqueViolationError as error:
         raise IntegrityError(sql, None, error) from error
     except PostgresError as error:
