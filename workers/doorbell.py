@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 POLL_EVERY = 0.5
 #: A bell for later than this many seconds is none of ours.
 _LONGEST_BELL = 3600
-#: Seconds in which a job begins after its bell.
-_UNTIL_BEGUN = 0.05
 #: A job that runs longer is cancelled; it then hands back what it had not begun. Longer than the
 #: longest send (45 s) and its settle.
 JOB_TIMEOUT = 55
@@ -97,16 +95,9 @@ class DoorbellWorker(Worker):
                 continue
             after = _seconds(heard["data"])
             if after <= 0:
-                self._make_way()
                 self._rung.set()
             else:
                 loop.call_later(after, self._rung.set)
-
-    def _make_way(self) -> None:
-        """Let routine sends stand aside until the job that the bell was for has begun."""
-        run = self.ctx.get("runtime")
-        if self._lane is Lane.FLASH and run is not None:
-            run.slots[Lane.ROUTINE].stand_aside(_UNTIL_BEGUN)
 
     @override
     def _release_sem_dec_counter_on_complete(self) -> None:

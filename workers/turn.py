@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a turn waits for its window to get its slots.
 _LINGER = 0.25
+#: Seconds until a turn looks again whether outcomes that wait have been written.
+_CATCH_UP = 0.25
 #: Seconds after which a turn gives way to others and rings itself.
 _GIVE_WAY = 1.0
 #: A sender this slow (units a second) is served by one turn at a time.
@@ -66,8 +68,8 @@ class Windows:
         self._run, self._alert_id, self._channel = run, alert_id, channel
         #: What our claims opened last: the next one need not walk over it again.
         self._after = ""
-        #: The last claim came back full: the next one will find something, without a count.
-        self._was_full = False
+        #: More may be due after the last claim: the next one is made without a count.
+        self._has_more = False
 
     async def send_one(self) -> float | None:
         """Send one window; return seconds until the next is worth asking for, None at the end."""
@@ -77,8 +79,8 @@ class Windows:
             log.warning("channel is not configured", extra={"channel": channel})
             return None
         if run.landings[showing.alert.lane].is_behind:
-            return _LINGER  # what was opened must be settled before more is
-        due = WIDEST if self._was_full else await self._count_due()
+            return _CATCH_UP
+        due = WIDEST if self._has_more else await self._count_due()
         if not due:
             return None
         taken = await take(run, showing, channel, due)
@@ -90,25 +92,23 @@ class Windows:
         finally:
             taken.forget()
         await _account(run, taken, flights)
-        return await self._go_on(showing, flights, due, taken.rows)
+        return await self._go_on(showing, flights, due)
 
-    async def _go_on(
-        self, showing: Showing, flights: Sequence[Flight], due: int, asked: int
-    ) -> float | None:
+    async def _go_on(self, showing: Showing, flights: Sequence[Flight], due: int) -> float | None:
         """Wait until the next window is worth its claim."""
         opened = [claimed for flight in flights for claimed in flight.claimed]
         held = sum(flight.held for flight in flights)
         if held:
             self._run.metrics.held_back(self._channel, held)
-        was_full, self._was_full = self._was_full, len(opened) + held >= asked
+        had_more, self._has_more = self._has_more, any(flight.more for flight in flights)
         if not opened:
             self._after = ""
-            if was_full and not held:
+            if had_more and not held:
                 return 0  # nobody had counted
             return await _none_flew(self._run, showing, self._channel, held)
         # What was tried before and is behind us waits until a claim comes back short.
         fresh = [claimed.attempt.delivery_id for claimed in opened if claimed.attempt.no == 1]
-        self._after = max(fresh, default=self._after) if self._was_full else ""
+        self._after = max(fresh, default=self._after) if self._has_more else ""
         await _until_aloft(flights)
         return 0 if due > len(opened) or due == WIDEST else None
 

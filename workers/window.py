@@ -103,8 +103,9 @@ class Flight:
     It flies by itself from the start: whoever made it may be cancelled. `landing` is the task that
     ends when all has ended, None where nothing was claimed; `aloft` is set once half of the sends
     had their slots, when the next window may be claimed; `held` says how many deliveries a cap held
-    back. `since` is a monotonic instant before the claim, from which the alert's life is counted;
-    `incarnation` is the one that claimed, which may have lapsed since.
+    back, `more` whether others may have been due. `since` is a monotonic instant before the claim,
+    from which the alert's life is counted; `incarnation` is the one that claimed, which may have
+    lapsed since.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class Flight:
         self.run, self.showing, self.route = run, showing, route
         self.channel, self.channel_name = route.channel, route.channel.channel
         self.incarnation, self.dies_at = incarnation, since + window.remaining
-        self.claimed, self.held = window.claimed, window.held
+        self.claimed, self.held, self.more = window.claimed, window.held, window.more
         self.claimed_at = monotonic()
         self.aloft = asyncio.Event()
         self._capped = is_capped(showing.alert)
