@@ -66,6 +66,8 @@ async def at_work(
         yield worker, serving
     finally:
         await worker.finish(monotonic())
+        # It ends by itself; cut off in a pipeline it would leave a connection to the collector.
+        await asyncio.wait({serving}, timeout=5)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         await redis.aclose()
