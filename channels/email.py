@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Self
 
 from typing_extensions import override
@@ -15,7 +16,9 @@ from channels._shared.smtp import Conversation, GarbledError, LostError
 from channels._shared.smtp_address import Addresses, normal_address
 from channels._shared.smtp_frame import framed, one_line, text_of, warm_up
 from channels._shared.smtp_letter import Person, Skeleton, date_header, skeleton
-from channels._shared.smtp_pool import NoConnectionError, Pool, Relay, open_conversation
+from channels._shared.smtp_place import Place
+from channels._shared.smtp_pool import Pool, StrandedError
+from channels._shared.smtp_relay import NoConnectionError, Relay, open_conversation
 from channels._shared.smtp_settings import EmailSettings, Tls
 from channels._shared.smtp_transaction import Letter, Patience, Transaction
 from channels._shared.smtp_verp import parse_verp, verp_address
@@ -115,7 +118,8 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @property
     @override
     def concurrency(self) -> int:
-        return self.settings.connections
+        # One whose answer is due, one whose envelope is out behind it, one that is ready to follow.
+        return 3 * self.settings.connections
 
     @property
     @override
@@ -156,18 +160,34 @@ class Email(Channel[EmailSettings, PreparedMail]):
     async def _hand_over(
         self, envelope: Envelope, address: str, content: bytes, gate: Gate
     ) -> Outcome:
-        urgent, within = envelope.lane is Lane.FLASH, self.settings.total_timeout
-        try:
-            async with self._pool.conversation(urgent=urgent, within=within) as talk:
-                await gate(talk.transport)
-                if not (address.isascii() or "smtputf8" in talk.extensions):
-                    return Refused(Reason.INVALID_ADDRESS, "the relay takes ASCII addresses only")
-                letter = self._letter(talk.extensions, envelope, address, content)
-                return await self._transaction(talk, envelope).carry(letter)
-        except NotBegunError as stop:
-            return NotBegun(stop.reason)
-        except NoConnectionError as error:
-            return error.outcome
+        urgent = envelope.lane is Lane.FLASH
+        ends = asyncio.get_running_loop().time() + self.settings.total_timeout
+        while True:
+            try:
+                async with self._pool.place(urgent=urgent, ends=ends) as place:
+                    await gate(place.talk.transport)
+                    return await self._carry(place, envelope, address, content, gate)
+            except StrandedError:
+                continue  # nobody follows anybody now, so that this happens once
+            except NotBegunError as stop:
+                return NotBegun(stop.reason)
+            except NoConnectionError as error:
+                return error.outcome
+
+    async def _carry(
+        self, place: Place, envelope: Envelope, address: str, content: bytes, gate: Gate
+    ) -> Outcome:
+        talk = place.talk
+        if not (address.isascii() or "smtputf8" in talk.extensions):
+            return Refused(Reason.INVALID_ADDRESS, "the relay takes ASCII addresses only")
+        transaction = Transaction(
+            place,
+            self._patience,
+            attempt_no=envelope.attempt.no,
+            not_after=asyncio.get_running_loop().time() + envelope.remaining,
+            ask=partial(gate, talk.transport),
+        )
+        return await transaction.carry(self._letter(talk.extensions, envelope, address, content))
 
     @override
     def authenticate(self, callback: Callback) -> None:
@@ -183,9 +203,9 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @override
     async def probe(self) -> None:
         try:
-            within = self.settings.total_timeout
-            async with self._pool.conversation(urgent=True, within=within) as talk:
-                await talk.say(b"NOOP\r\n", patience=self.settings.reply_timeout)
+            ends = asyncio.get_running_loop().time() + self.settings.total_timeout
+            async with self._pool.place(urgent=True, ends=ends) as place:
+                await place.end(b"NOOP\r\n", patience=self.settings.reply_timeout).answer
         except NoConnectionError as error:
             raise CannotAskError(error.outcome.detail) from None
         except (LostError, GarbledError, TimeoutError) as error:
@@ -217,10 +237,6 @@ class Email(Channel[EmailSettings, PreparedMail]):
             # lie hidden under this morning's mail.
             date=date_header(int(time.time())),
         )
-
-    def _transaction(self, talk: Conversation, envelope: Envelope) -> Transaction:
-        ends = asyncio.get_running_loop().time() + envelope.remaining
-        return Transaction(talk, self._patience, attempt_no=envelope.attempt.no, not_after=ends)
 
     def _letter(
         self, offered: Collection[str], envelope: Envelope, address: str, content: bytes

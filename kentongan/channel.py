@@ -240,9 +240,10 @@ class Channel(ABC, Generic[SettingsT, PreparedT]):
     async def send(self, prepared: PreparedT, envelope: Envelope, gate: Gate) -> Outcome:
         """Try once and say what happened; raise only for bugs.
 
-        `gate` is awaited once, when the connection is held and nothing has been written; what it
-        raises (`NotBegunError`) becomes `NotBegun`. A failure before the first byte is Deferred;
-        after it, anything unclear is Unknown, within the channel's own time-out.
+        `gate` is awaited when the connection is held and nothing has been written, and again where
+        it has become another connection, or much time has passed and nothing is handed over yet;
+        what it raises (`NotBegunError`) becomes `NotBegun`. A failure before the first byte is
+        Deferred; after it, anything unclear is Unknown, within the channel's own time-out.
         """
 
     def authenticate(self, callback: Callback) -> None:

@@ -37,7 +37,8 @@ class Lease:
         self._clock = clock
         self._deadline = 0.0
         self.incarnation = ""
-        self._open: set[asyncio.BaseTransport] = set()
+        #: How many attempts are open over each: letters follow each other before the relay answers.
+        self._open: dict[asyncio.BaseTransport, int] = {}
 
     async def begin(self) -> None:
         """Take a first, or a new, incarnation. Raises `LedgerAwayError`."""
@@ -60,11 +61,17 @@ class Lease:
     def hold(self, transport: asyncio.BaseTransport | None) -> None:
         """Remember a transport over which an attempt is about to go."""
         if transport is not None:
-            self._open.add(transport)
+            self._open[transport] = self._open.get(transport, 0) + 1
 
     def release(self, transport: asyncio.BaseTransport | None) -> None:
-        if transport is not None:
-            self._open.discard(transport)
+        """Forget it, unless other attempts go over it still."""
+        if transport is None:
+            return
+        others = self._open.get(transport, 0) - 1
+        if others > 0:
+            self._open[transport] = others
+        else:
+            self._open.pop(transport, None)
 
     def on_wake(self) -> None:
         """Abort every open attempt's transport if the lease has lapsed. Called by the loop."""

@@ -77,8 +77,10 @@ class _Send:
             )
         )
         self.began = True
+        lease = flight.run.lease
+        lease.release(self._transport)  # asked again, perhaps over another connection
         self._transport = transport
-        flight.run.lease.hold(transport)
+        lease.hold(transport)
 
     async def _try(self) -> Outcome:
         """Send; make a bug in a channel an outcome like any other."""

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import re
+from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
 from time import monotonic
@@ -17,6 +18,8 @@ LONGEST_REPLY = 32 * 1024
 #: Most lines of a relay are the same again and again; those with a queue's number are not.
 _KNOWN_LINES = 256
 _REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:[ -].*)?", re.DOTALL)
+#: TLS counts what it holds back with what it adds to it: fewer octets than this are not told apart.
+_OF_TLS = 512
 
 
 class LostError(Exception):
@@ -27,30 +30,48 @@ class GarbledError(Exception):
     """What came is no SMTP reply, or nobody had asked for it."""
 
 
+class Due:
+    """The replies that one letter waits for: fewer where 421 is one, which ends it all.
+
+    They may let `patience` seconds pass each once those before them have come, but not beyond
+    `ends`, the loop's time, and so may the relay with taking what is written, but not beyond
+    `not_after` either. `heard` are the replies as far as they came; `answer` raises `LostError`,
+    `GarbledError` or `TimeoutError`.
+    """
+
+    __slots__ = ("answer", "count", "ends", "heard", "not_after", "patience")
+
+    def __init__(
+        self, count: int, *, patience: float, ends: float = math.inf, not_after: float = math.inf
+    ) -> None:
+        self.count, self.patience, self.ends, self.not_after = count, patience, ends, not_after
+        self.heard: list[Reply] = []
+        self.answer: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+
+    def fail(self, fault: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(fault)
+            self.answer.exception()  # retrieved: not everyone who could wait does
+
+
 class Conversation(asyncio.Protocol):
     """Our end of a connection whose handshake is done: what we write is answered in its order.
 
-    `carried` counts its letters; `made` is when it began, in monotonic seconds; `ends` the loop's
-    time by which whoever has it now must be done, whatever the relay's pace.
+    `letters` counts those that had a place on it; `made` is when it began, in monotonic seconds.
     """
 
     def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str]) -> None:
         self._loop = asyncio.get_running_loop()
         self.extensions = frozenset(extensions)
-        self.carried = 0
+        self.letters = 0
         self.made = self.idle_since = monotonic()
-        self.ends = math.inf
         self.is_open = not transport.is_closing()
-        #: Whether something of what was written is still ours, or was when the connection ended:
-        #: then the last of it has not left.
-        self.holds_back = False
-        #: The replies to what was said last, as far as they came.
-        self.heard: list[Reply] = []
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._transport = transport
-        self._waiter: asyncio.Future[list[Reply]] | None = None
-        self._due = 0  # replies that `_waiter` waits for
-        self._patience = self._deadline = self._not_after = math.inf
+        self._dues: deque[Due] = deque()
+        self._is_held_up = self._held_back = False
+        self._behind = 0  # octets that were written behind the last final dot
+        self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._rest = b""
         self._lines: list[bytes] = []
@@ -66,26 +87,36 @@ class Conversation(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether the next transaction can begin here."""
-        return self.is_open and self._waiter is None and not self._transport.is_closing()
+        """Whether nothing is due, and the next transaction can begin here."""
+        return self.is_open and not self._dues and not self._transport.is_closing()
 
-    def say(
-        self, data: bytes, *, replies: int = 1, patience: float, not_after: float = math.inf
-    ) -> asyncio.Future[list[Reply]]:
-        """Write, and return the replies that are due: fewer where 421 is one, which ends it all.
+    @property
+    def holds_back(self) -> bool:
+        """Whether the last final dot is still ours, or was when the connection ended.
 
-        They may let `patience` seconds pass each, but not beyond `ends`, and so may the relay with
-        taking what is written, but not beyond `not_after` either. Raises `LostError` where nothing
-        could be written; the future raises that, `GarbledError` or `TimeoutError`.
+        Then it has not left. Where something was written behind it, this is not always known, and
+        false then.
         """
-        if not self.is_idle:
-            raise LostError("the connection was closed")
-        self.heard = []
-        self._waiter = waiter = self._loop.create_future()
-        self._due, self._patience, self._not_after = replies, patience, not_after
+        if not self.is_open:
+            return self._held_back
+        if not self._is_held_up or not self._behind:
+            return self._is_held_up
+        return self._transport.get_write_buffer_size() > self._behind + _OF_TLS
+
+    def say(self, data: bytes, *dues: Due, behind: int | None = None) -> None:
+        """Write; what is due for it comes after all that was due before.
+
+        `behind`: `data` has a final dot, and so many octets behind it. Where nothing can be
+        written, what is due fails with `LostError`.
+        """
+        if not self.is_open or self._transport.is_closing():
+            for due in dues:
+                due.fail(LostError("the connection was closed"))
+            return
+        self._dues.extend(dues)
+        self._behind = self._behind + len(data) if behind is None else behind
         self._transport.write(data)
         self._wait_on()
-        return waiter
 
     def quit(self) -> None:
         """Take leave without waiting for the answer."""
@@ -98,7 +129,9 @@ class Conversation(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; what is still in our buffer never leaves."""
-        self.is_open = False
+        if self.is_open:
+            self._held_back = self.holds_back
+            self.is_open = False
         self._transport.abort()
 
     @override
@@ -107,7 +140,7 @@ class Conversation(asyncio.Protocol):
         for line in lines:
             if self.is_open:
                 self._take(line.rstrip(b"\r"))
-        if self._waiter is not None:
+        if self._dues:
             self._wait_on()
         if self.is_open and len(self._rest) + sum(map(len, self._lines)) > LONGEST_REPLY:
             self._break_off(GarbledError("the relay's reply has no end"))
@@ -126,23 +159,25 @@ class Conversation(asyncio.Protocol):
             self._answer(reply)
 
     def _answer(self, reply: Reply) -> None:
-        if self._waiter is None:  # mostly 421: the relay says good night to an idle connection
+        if not self._dues:  # mostly 421: the relay says good night to an idle connection
             self._break_off(GarbledError("the relay spoke unasked"))
             return
-        self.heard.append(reply)
-        self._due -= 1
-        if self._due == 0 or reply.code == 421:
-            waiter, self._waiter = self._waiter, None
-            if not waiter.done():
-                waiter.set_result(self.heard)
+        due = self._dues[0]
+        due.heard.append(reply)
+        due.count -= 1
+        if due.count == 0 or reply.code == 421:
+            self._dues.popleft()
+            if not due.answer.done():
+                due.answer.set_result(due.heard)
         if reply.code == 421:
             self.abort()
 
     def _wait_on(self) -> None:
         """Begin to wait anew. One timer serves all: it looks, when due, whether it still is."""
-        deadline = min(self._loop.time() + self._patience, self.ends)
-        if self.holds_back:
-            deadline = min(deadline, self._not_after)
+        due = self._dues[0]
+        deadline = min(self._loop.time() + due.patience, due.ends)
+        if self._is_held_up:
+            deadline = min(deadline, due.not_after)
         self._deadline = deadline
         if self._timer is not None and self._timer.when() > deadline:
             self._timer.cancel()
@@ -152,7 +187,7 @@ class Conversation(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if self._waiter is None:
+        if not self._dues:
             return
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._look)
@@ -161,31 +196,35 @@ class Conversation(asyncio.Protocol):
             self._break_off(TimeoutError("the relay did not answer in time"))
 
     def _break_off(self, fault: Exception) -> None:
-        self._fail(fault)
+        """End it for the fault of whoever is being answered; to those behind it is a loss."""
         self.abort()
+        if self._dues:
+            self._dues.popleft().fail(fault)
+        self._lose()
 
-    def _fail(self, fault: Exception) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_exception(fault)
-            waiter.exception()  # retrieved: not everyone who could wait does
+    def _lose(self) -> None:
+        while self._dues:
+            self._dues.popleft().fail(LostError("the relay closed the connection"))
 
     @override
     def pause_writing(self) -> None:
-        self.holds_back = True
+        self._is_held_up = True
 
     @override
     def resume_writing(self) -> None:
-        self.holds_back = False
-        if self._waiter is not None:
+        self._is_held_up = False
+        if self._dues:
             self._wait_on()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = False
+        if self.is_open:
+            self.is_open = False
+            # The buffer is gone, and with it how much was in it.
+            self._held_back = self._is_held_up and not self._behind
         if self._timer is not None:
             self._timer.cancel()
-        self._fail(LostError("the relay closed the connection"))
+        self._lose()
         if not self.lost.done():
             self.lost.set_result(None)
 

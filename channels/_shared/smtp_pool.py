@@ -1,116 +1,38 @@
-"""Connections to one relay: made by aiosmtplib, kept for the next letter, never more than so many.
+"""Connections to one relay: kept for the next letter, and never more than so many.
 
 Letters that are urgent find a quarter of the connections free of routine ones.
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from time import monotonic
-from typing import cast
-
-import aiosmtplib
-from pydantic import SecretStr
+from types import TracebackType
 
 from channels._shared.smtp import Conversation
-from channels._shared.smtp_policy import Reply, Stage, outcome_of, printable
+from channels._shared.smtp_place import Place
+from channels._shared.smtp_relay import NoConnectionError
 from channels._shared.smtp_slots import Slots
 from kentongan.outcome import Deferred, Reason
 
 #: How long a farewell may take when the process ends.
 _FAREWELL = 1.0
+#: Seconds without letters that follow each other, once a relay has ended a connection under one.
+_ALONE_FOR = 30.0
 _NONE_IN_TIME = Deferred(Reason.NO_CONNECTION, "no connection to the relay in time")
 
 
-class NoConnectionError(Exception):
-    """The relay could not be reached, or turned us away before the envelope."""
-
-    def __init__(self, outcome: Deferred) -> None:
-        super().__init__(outcome.detail)
-        self.outcome = outcome
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relay:
-    """Where our mail goes, and how we introduce ourselves there.
-
-    `context` is None for plain text; `implicit` starts TLS before the greeting, else STARTTLS.
-    Seconds: `connect` for TCP, TLS and the greeting together, `reply` for each later answer.
-    """
-
-    host: str
-    port: int
-    helo: str
-    username: str | None = None
-    password: SecretStr | None = None
-    context: ssl.SSLContext | None = None
-    implicit: bool = False
-    connect: float = 3
-    reply: float = 10
-
-
-async def open_conversation(relay: Relay) -> Conversation:
-    """Connect, secure and log in. Raises `NoConnectionError`; nothing has been sent by then."""
-    password = relay.password.get_secret_value() if relay.password else None
-    smtp = aiosmtplib.SMTP(
-        hostname=relay.host,
-        port=relay.port,
-        username=relay.username,
-        password=password,
-        local_hostname=relay.helo,
-        use_tls=relay.context is not None and relay.implicit,
-        start_tls=relay.context is not None and not relay.implicit,
-        tls_context=relay.context,
-        timeout=relay.reply,
-    )
-    try:
-        await smtp.connect(timeout=relay.connect)
-        await _introduce(smtp)
-    except (aiosmtplib.SMTPException, OSError) as error:
-        smtp.close()
-        raise NoConnectionError(_why_not(error)) from None
-    except BaseException:
-        smtp.close()
-        raise
-    return Conversation(cast("asyncio.Transport", smtp.transport), smtp.esmtp_extensions)
-
-
-async def _introduce(smtp: aiosmtplib.SMTP) -> None:
-    """Say EHLO unless logging in has done so; a relay of before 1995 gets HELO."""
-    if not smtp.is_ehlo_or_helo_needed:
-        return
-    try:
-        await smtp.ehlo()
-    except aiosmtplib.SMTPHeloError as error:
-        if error.code == 421:
-            raise
-        await smtp.helo()
-
-
-def _why_not(error: Exception) -> Deferred:
-    match error:
-        case aiosmtplib.SMTPAuthenticationError(code=code):
-            # Its words are withheld: a relay may echo what it was sent, that is, the password.
-            outcome = outcome_of(Reply(code, "the relay refused the login"), Stage.LOGIN, 1)
-        case aiosmtplib.SMTPResponseException(code=code, message=message):
-            outcome = outcome_of(Reply(code, message), Stage.CONNECT, 1)
-        case OSError():  # among them lost connections, time-outs, and certificates that do not hold
-            outcome = Deferred(Reason.NO_CONNECTION, printable(str(error)))
-        case _:  # no STARTTLS, no AUTH, no method in common: the settings do not fit the relay
-            outcome = Deferred(Reason.ACCOUNT, printable(str(error)), counted=False)
-    if isinstance(outcome, Deferred):
-        return outcome
-    return Deferred(Reason.PROVIDER_TROUBLE, "the relay turned the connection away")
+class StrandedError(Exception):
+    """The connection ended for the letter before; nothing of this one was handed over."""
 
 
 class Pool:
-    """Hands out at most `size` conversations at once; the last one used is used first.
+    """Hands out places on at most `size` conversations at once; the last one used is used first.
 
-    Whoever waits is served in the order they came, the urgent before all others. A conversation
-    ends after `messages` letters, `age` seconds, or `idle` seconds without any: relays close what
-    is older or idle, and a letter should not be what finds that out.
+    Whoever finds no slot free may follow another letter of their lane; else they wait, and are
+    served in the order they came, the urgent before all others. A conversation ends after
+    `messages` letters, `age` seconds, or `idle` seconds without any: relays close what is older or
+    idle, and a letter should not be what finds that out.
     """
 
     def __init__(
@@ -124,38 +46,44 @@ class Pool:
     ) -> None:
         self._connect = connect
         self._messages, self._age, self._idle_for = messages, age, idle
-        self._slots = Slots(size)
+        self._slots = Slots[Place](size, taken_back=self.give_back)
         self._idle: list[Conversation] = []
         self._in_use: set[Conversation] = set()
+        #: Places that others may follow, by lane; a dict for its order.
+        self._open_ends: dict[bool, dict[Place, None]] = {True: {}, False: {}}
+        self._alone_until = 0.0
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
 
-    def conversation(
-        self, *, urgent: bool, within: float
-    ) -> AbstractAsyncContextManager[Conversation]:
-        """Lend a conversation, for so many seconds from now, those counted until it is there.
+    def place(self, *, urgent: bool, ends: float) -> AbstractAsyncContextManager[Place]:
+        """Lend a place on a conversation, until `ends` of the loop's time at the latest.
 
         Raises `NoConnectionError` where none is free in time and no new one can be made.
         """
-        return _Loan(self, urgent=urgent, within=within)
+        return _Loan(self, urgent=urgent, ends=ends)
 
-    async def take(self, *, urgent: bool, within: float) -> Conversation:
-        """Return a conversation once a slot is free; `give_back` is owed for it."""
-        ends = asyncio.get_running_loop().time() + within
+    async def take(self, *, urgent: bool, ends: float) -> Place:
+        """Return a place; `give_back` is owed for it."""
         has_slot = self._slots.take_now(urgent=urgent)
-        talk = self._fresh() if has_slot else None
-        if talk is None:
-            talk = await self._take_later(urgent=urgent, has_slot=has_slot, ends=ends)
-        talk.ends = ends
-        self._in_use.add(talk)
-        return talk
+        found = self._fresh() if has_slot else self._follow(urgent=urgent)
+        if found is None:
+            found = await self._take_later(urgent=urgent, has_slot=has_slot, ends=ends)
+        if isinstance(found, Place):
+            found.ends = ends
+            return found
+        self._in_use.add(found)
+        return Place(found, urgent=urgent, ends=ends, host=self)
 
-    def give_back(self, talk: Conversation, *, urgent: bool) -> None:
-        """Keep the conversation for the next letter, or end it, and free its slot."""
+    def give_back(self, place: Place) -> None:
+        """Let the next letter go on, or keep the conversation for another, or end it."""
+        self._open_ends[place.urgent].pop(place, None)
+        if place.leave() is not None:
+            return
+        talk = place.talk
         self._in_use.discard(talk)
-        self._slots.free(urgent=urgent)
+        self._slots.free(urgent=place.urgent)
         now = monotonic()
-        if talk.carried >= self._messages or now - talk.made > self._age or self._is_closed:
+        if talk.letters >= self._messages or now - talk.made > self._age or self._is_closed:
             talk.quit()
         elif talk.is_idle:
             talk.idle_since = now
@@ -164,6 +92,17 @@ class Pool:
                 self._sweep_later()
         else:
             talk.abort()
+
+    def opened(self, place: Place) -> None:
+        """Give the place behind this one to the first that waits, or keep it in mind."""
+        if not self._may_be_followed(place):
+            return
+        if not self._slots.hand(lambda: self._behind(place), urgent=place.urgent):
+            self._open_ends[place.urgent][place] = None
+
+    def stranded(self) -> None:
+        """Let no letter follow another for a while: the relay ends connections behind letters."""
+        self._alone_until = monotonic() + _ALONE_FOR
 
     def abort(self) -> None:
         """Cut every conversation that carries a letter; what is buffered never leaves."""
@@ -184,11 +123,34 @@ class Pool:
         for talk in leaving:
             talk.abort()
 
-    async def _take_later(self, *, urgent: bool, has_slot: bool, ends: float) -> Conversation:
+    def _follow(self, *, urgent: bool) -> Place | None:
+        """Return the place behind the letter that opened first, unless somebody waits before us."""
+        open_ends = self._open_ends[urgent]
+        while open_ends and not self._slots.is_wanted(urgent=urgent):
+            end = next(iter(open_ends))
+            del open_ends[end]
+            if self._may_be_followed(end):
+                return self._behind(end)
+        return None
+
+    def _behind(self, place: Place) -> Place:
+        return Place(place.talk, urgent=place.urgent, before=place, host=self)
+
+    def _may_be_followed(self, place: Place) -> bool:
+        talk, now = place.talk, monotonic()
+        serves = talk.is_open and talk.letters < self._messages and now - talk.made <= self._age
+        is_end = place.behind is None and not place.has_left
+        return serves and is_end and now >= self._alone_until and not self._is_closed
+
+    async def _take_later(
+        self, *, urgent: bool, has_slot: bool, ends: float
+    ) -> Conversation | Place:
         try:
             async with asyncio.timeout_at(ends):
                 if not has_slot:
-                    await self._slots.take(urgent=urgent)
+                    place = await self._slots.take(urgent=urgent)
+                    if place is not None:
+                        return place
                     has_slot = True
                 return self._fresh() or await self._connect()
         except BaseException as error:
@@ -229,16 +191,20 @@ class Pool:
 
 
 class _Loan:
-    """A conversation for as long as a block runs."""
+    """A place for as long as a block runs."""
 
-    __slots__ = ("_pool", "_talk", "_urgent", "_within")
+    __slots__ = ("_ends", "_place", "_pool", "_urgent")
 
-    def __init__(self, pool: Pool, *, urgent: bool, within: float) -> None:
-        self._pool, self._urgent, self._within = pool, urgent, within
+    def __init__(self, pool: Pool, *, urgent: bool, ends: float) -> None:
+        self._pool, self._urgent, self._ends = pool, urgent, ends
 
-    async def __aenter__(self) -> Conversation:
-        self._talk = await self._pool.take(urgent=self._urgent, within=self._within)
-        return self._talk
+    async def __aenter__(self) -> Place:
+        self._place = await self._pool.take(urgent=self._urgent, ends=self._ends)
+        return self._place
 
-    async def __aexit__(self, *_: object) -> None:
-        self._pool.give_back(self._talk, urgent=self._urgent)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+    ) -> None:
+        if kind is StrandedError:
+            self._pool.stranded()
+        self._pool.give_back(self._place)

@@ -6,11 +6,13 @@ is the final dot: mail data without it cannot be delivered, and with it nobody b
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from channels._shared.smtp import Conversation, GarbledError, LostError
+from channels._shared.smtp import GarbledError, LostError
+from channels._shared.smtp_place import Place
 from channels._shared.smtp_policy import Reply, Stage, outcome_of
+from channels._shared.smtp_pool import StrandedError
 from kentongan.outcome import Accepted, Deferred, Outcome, Reason, Unknown
 from kentongan.receipt import ReceiptKind
 
@@ -40,40 +42,51 @@ class Transaction:
 
     def __init__(
         self,
-        talk: Conversation,
+        place: Place,
         patience: Patience,
         *,
         attempt_no: int = 1,
         not_after: float = math.inf,
+        ask: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`not_after`: the loop's time from which no final dot may leave any more."""
-        self._talk = talk
+        """`not_after`: the loop's time from which no final dot may leave any more.
+
+        `ask` asks the gate, which has just let us through, again if the relay was long in coming to
+        the point; what it raises passes through, and nothing has been handed over.
+        """
+        self._place = place
+        self._talk = place.talk
         self._patience = patience
         self._attempt_no = attempt_no
         self._not_after = not_after
+        self._ask = ask
+        self._asked_at = asyncio.get_running_loop().time()
         self._is_written = False
 
     @property
     def is_ended(self) -> bool:
         """Whether the final dot may have left: from here on silence means "unknown".
 
-        It is written behind the content, and so is the last that our buffer holds back. (Under TLS
-        it counts as gone once it is encrypted.)
+        It is written behind the content. (Under TLS it counts as gone once it is encrypted.)
         """
         return self._is_written and not self._talk.holds_back
 
     async def carry(self, letter: Letter) -> Outcome:
-        """Hand the letter over and translate the relay's answers."""
+        """Hand the letter over and translate the relay's answers.
+
+        Raises `StrandedError` where the connection ended for the letter before.
+        """
         try:
-            outcome = await self._carry(letter)
+            return await self._carry(letter)
         except (LostError, GarbledError, TimeoutError) as fault:
+            if self._place.follows and not self._is_written and isinstance(fault, LostError):
+                raise StrandedError from None
             self._talk.abort()
             return self._broken_off(fault)
         except BaseException:  # cancelled in mid-dialogue: nothing that is buffered may leave
-            self._talk.abort()
+            if self._place.is_first:
+                self._talk.abort()
             raise
-        self._talk.carried += 1
-        return outcome
 
     def _broken_off(self, fault: Exception) -> Outcome:
         """Say what it means that the dialogue ended here."""
@@ -92,31 +105,42 @@ class Transaction:
         if self._is_late():
             self._talk.abort()  # there is no other way out of mail data than through the dot
             return _TOO_LATE
+        await self._ask_again()
         # In one write: nearly always the system takes all of it at once. What it leaves to our
         # buffer ends with the dot, and is cut off there when life or patience ends.
-        due = self._talk.say(
+        due = self._place.end(
             letter.content + b".\r\n",
             patience=self._patience.after_dot,
             not_after=self._not_after,
         )
         self._is_written = True
-        [final] = await due
+        [final] = await due.answer
         if final.is_positive:
             return _SENT
         return self._refused(final, Stage.CONTENT)
+
+    async def _ask_again(self) -> None:
+        """Ask the gate again if it was long ago: the letters before may have taken their time."""
+        late = asyncio.get_running_loop().time() - self._asked_at > _FRESH
+        if late and self._ask is not None:
+            try:
+                await self._ask()
+            except BaseException:
+                self._talk.abort()
+                raise
 
     async def _open(self, letter: Letter) -> Outcome | None:
         """Return the refusal, or None once the relay waits for the content."""
         if "pipelining" not in self._talk.extensions:
             return await self._open_by_steps(letter)
-        due = self._talk.say(
-            b"%b%bDATA\r\n" % (letter.mail, letter.rcpt), replies=3, patience=self._patience.reply
+        due = self._place.open(
+            b"%b%bDATA\r\n" % (letter.mail, letter.rcpt), patience=self._patience.reply
         )
         try:
-            replies = await due
+            replies = await due.answer
         except (LostError, GarbledError, TimeoutError):
             # After a refusal, silence adds nothing.
-            refusal = self._refusal_in(self._talk.heard)
+            refusal = self._refusal_in(due.heard)
             if refusal is None:
                 raise
             self._talk.abort()
@@ -124,17 +148,23 @@ class Transaction:
         refusal = self._refusal_in(replies)
         if refusal is None:
             return None
+        if replies[-1].code == _FAREWELL and self._place.follows:
+            raise StrandedError
         if replies[-1].code == 354:
             # RFC 2920, section 3.1: the content is due all the same; none is sent.
-            await self._quietly(b".\r\n")
-        return await self._after(refusal)
+            await self._clear(b".\r\nRSET\r\n", replies=2)
+        else:
+            await self._clear()
+        return refusal
 
     async def _open_by_steps(self, letter: Letter) -> Outcome | None:
         commands = letter.mail, letter.rcpt, b"DATA\r\n"
         for (stage, hoped), command in zip(_ENVELOPE, commands, strict=True):
-            [reply] = await self._talk.say(command, patience=self._patience.reply)
+            due = self._place.say(command, patience=self._patience.reply)
+            [reply] = await due.answer
             if reply.code not in hoped:
-                return await self._after(self._refused(reply, stage))
+                await self._clear()
+                return self._refused(reply, stage)
         return None
 
     def _refusal_in(self, replies: Sequence[Reply]) -> Outcome | None:
@@ -143,16 +173,15 @@ class Transaction:
                 return self._refused(reply, stage)
         return None
 
-    async def _after(self, refusal: Outcome) -> Outcome:
-        """Clear the envelope that a refusal leaves behind, for the next letter."""
-        if self._talk.is_idle:
-            await self._quietly(b"RSET\r\n")
-        return refusal
+    async def _clear(self, words: bytes = b"RSET\r\n", *, replies: int = 1) -> None:
+        """Clear the envelope that a refusal leaves behind, for the next letter.
 
-    async def _quietly(self, command: bytes) -> None:
-        """Say something whose answer changes no outcome, only whether the connection is kept."""
+        What comes of it changes no outcome, only whether the connection is kept.
+        """
+        if not self._talk.is_open:
+            return
         try:
-            await self._talk.say(command, patience=self._patience.reply)
+            await self._place.end(words, replies=replies, patience=self._patience.reply).answer
         except (LostError, GarbledError, TimeoutError):
             self._talk.abort()
 
@@ -171,3 +200,8 @@ _ENVELOPE = (
 )
 _SENT = Accepted(receipt=ReceiptKind.SENT)
 _TOO_LATE = Deferred(Reason.EXPIRED, "the alert ended before the message was whole")
+#: The reply with which a relay ends the connection (RFC 5321, section 3.8), mostly since it has
+#: carried enough letters.
+_FAREWELL = 421
+#: Seconds that the gate's leave is good for.
+_FRESH = 0.25

@@ -123,6 +123,20 @@ async def test_waking_within_the_lease_aborts_nothing(lease: Lease, clock: Clock
     assert transport.aborted
 
 
+async def test_transport_that_carries_another_attempt_still_is_aborted(
+    lease: Lease, clock: Clock
+) -> None:
+    shared = Transport()
+    for _ in range(2):
+        lease.hold(shared)
+    lease.release(shared)
+    clock.now += 100
+
+    lease.on_wake()
+
+    assert shared.aborted
+
+
 async def test_attempt_without_a_transport_of_its_own_is_fine(lease: Lease, clock: Clock) -> None:
     lease.hold(None)
     lease.release(None)

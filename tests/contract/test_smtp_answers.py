@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from channels._shared.smtp_pool import Relay as SmtpRelay
-from channels._shared.smtp_pool import open_conversation
+from channels._shared.smtp_place import Place
+from channels._shared.smtp_relay import Relay as SmtpRelay
+from channels._shared.smtp_relay import open_conversation
 from channels._shared.smtp_transaction import Letter, Patience, Transaction
 from kentongan.outcome import Accepted, Deferred, Outcome, Reason, Refused, Unknown
 from tests.fakes.mail import channel_to, envelope, open_gate, wording
@@ -77,7 +78,7 @@ async def test_body_that_the_relay_does_not_read_was_not_sent() -> None:
         at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
         talk = await open_conversation(at)
 
-        outcome = await Transaction(talk, Patience(reply=2, after_dot=0.2)).carry(letter)
+        outcome = await Transaction(Place(talk), Patience(reply=2, after_dot=0.2)).carry(letter)
 
         await asyncio.wait([talk.lost], timeout=5)
     assert isinstance(outcome, Deferred)
@@ -91,7 +92,9 @@ async def test_body_that_the_relay_does_not_read_in_time_is_cut_off_when_the_ale
         talk = await open_conversation(at)
         ends = asyncio.get_running_loop().time() + 0.3
 
-        outcome = await Transaction(talk, Patience(after_dot=60), not_after=ends).carry(letter)
+        outcome = await Transaction(Place(talk), Patience(after_dot=60), not_after=ends).carry(
+            letter
+        )
 
         await asyncio.wait([talk.lost], timeout=5)
     assert isinstance(outcome, Deferred)
@@ -105,7 +108,7 @@ async def test_long_letter_that_the_relay_reads_slowly_goes_out_whole() -> None:
         at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
         talk = await open_conversation(at)
 
-        outcome = await Transaction(talk, Patience(reply=10, after_dot=30)).carry(letter)
+        outcome = await Transaction(Place(talk), Patience(reply=10, after_dot=30)).carry(letter)
 
         talk.abort()
     assert isinstance(outcome, Accepted)

@@ -4,14 +4,20 @@ import asyncio
 
 import pytest
 
-from channels._shared.smtp_pool import NoConnectionError, Pool, open_conversation
-from channels._shared.smtp_pool import Relay as SmtpRelay
+from channels._shared.smtp_pool import Pool
+from channels._shared.smtp_relay import NoConnectionError, open_conversation
+from channels._shared.smtp_relay import Relay as SmtpRelay
 from channels._shared.smtp_slots import Slots
 from kentongan.alert import Lane
 from kentongan.outcome import Accepted, Deferred
 from tests.fakes import mail
 from tests.fakes.mail import channel_to, envelope, open_gate, wording
 from tests.fakes.smtp import Deed, Relay, listening
+
+
+def soon() -> float:
+    """Five seconds from now, by the loop's clock."""
+    return asyncio.get_running_loop().time() + 5
 
 
 async def test_connection_is_kept_for_the_next_letter() -> None:
@@ -87,7 +93,7 @@ async def test_urgent_letter_overtakes_where_routine_ones_hold_all_they_may() ->
 
 
 async def test_slot_of_those_who_went_away_is_not_lost() -> None:
-    slots = Slots(1)
+    slots = Slots[int](1, list[int]().append)
     assert slots.take_now(urgent=False)
     gone = [asyncio.ensure_future(slots.take(urgent=urgent)) for urgent in (False, True, False)]
     last = asyncio.ensure_future(slots.take(urgent=False))
@@ -105,7 +111,7 @@ async def test_slot_of_those_who_went_away_is_not_lost() -> None:
 
 
 async def test_those_who_wait_are_served_in_turn_and_the_urgent_first() -> None:
-    slots, served = Slots(1), list[str]()
+    slots, served = Slots[int](1, list[int]().append), list[str]()
 
     async def wait(name: str, *, urgent: bool) -> None:
         await slots.take(urgent=urgent)
@@ -129,7 +135,7 @@ async def test_connection_that_idled_too_long_is_ended_without_anyone_asking() -
         at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
         pool = Pool(lambda: open_conversation(at), size=2, idle=0.05)
 
-        async with pool.conversation(urgent=False, within=5):
+        async with pool.place(urgent=False, ends=soon()):
             pass
         while relay.open_now:
             await asyncio.sleep(0.005)
@@ -144,7 +150,7 @@ async def test_connection_that_could_not_be_made_holds_no_slot(unused_tcp_port: 
 
     for _ in range(3):
         with pytest.raises(NoConnectionError):
-            await asyncio.wait_for(pool.take(urgent=False, within=5), 5)
+            await asyncio.wait_for(pool.take(urgent=False, ends=soon()), 5)
 
 
 async def test_who_finds_no_connection_free_in_time_has_sent_nothing() -> None:

@@ -14,6 +14,8 @@ from enum import Enum
 from typing import assert_never
 
 BARE: tuple[str, ...] = ()
+#: Seconds that a relay takes which is late.
+LATE = 0.3
 EVERYTHING = ("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE 10485760")
 
 
@@ -24,6 +26,7 @@ class Deed(Enum):
     DROP = "closes the connection"
     RESET = "resets the connection"
     STOP_READING = "answers 354 and reads nothing more"
+    LATE = "answers as usual, but takes its time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,9 @@ class _Session:
                 self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # it has one
                 await asyncio.sleep(3600)
                 raise _Over
+            case Deed.LATE:
+                await asyncio.sleep(LATE)
+                return await self._write(usual.encode() + b"\r\n")
             case Deed.DROP:
                 self._writer.close()
                 raise _Over
