@@ -104,26 +104,21 @@ def expand(
     """
     page = Expanded()
     told: dict[Point, DeliveryId] = dict(known)
-    locale_of = _locales(members, alert, fallback_locale)
+    channels, locale_of = frozenset(alert.channels), _locales(members, alert, fallback_locale)
     fresh = iter(new_ids("delivery", sum(len(member.points) for member in members)))
     for person_id, member in zip(new_ids("person", len(members)), members, strict=True):
-        person, locale = PersonId(person_id), locale_of[member.locale]
-        usable = [point for point in member.points if point[0] in alert.channels]
+        recipient, name, wanted, points = member
+        person, locale = PersonId(person_id), locale_of[wanted]
+        usable = [point for point in points if point[0] in channels]
         cause = None if usable else _cause(member)
-        page.people.append(
-            NewPerson(person, alert.id, member.recipient_id, member.name, locale, cause)
-        )
-        for point in dict.fromkeys(usable):
+        page.people.append(NewPerson(person, alert.id, recipient, name, locale, cause))
+        for point in usable if len(usable) < 2 else dict.fromkeys(usable):
             delivery = told.get(point)
             if delivery is None:
                 told[point] = delivery = DeliveryId(next(fresh))
                 work, reason = _BARRED if point in suppressed else _OPEN
-                size = units[point[0], locale]
-                page.deliveries.append(
-                    NewDelivery(
-                        *(delivery, alert.id, *point, locale, member.name, size, work, reason)
-                    )
-                )
+                to = (*point, locale, name, units[point[0], locale])
+                page.deliveries.append(NewDelivery(delivery, alert.id, *to, work, reason))
             page.links.append((delivery, person))
     return page
 

@@ -1,6 +1,6 @@
 """The query for a page of those who are in groups or named, with their contact points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     true,
     union,
 )
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
 from ledger.schema_people import contact_points, group_members, recipients, suppressions
@@ -26,17 +27,24 @@ _MOST_BRANCHES = 50
 
 
 @lru_cache(16)
-def page_query(groups: Sequence[str], people: Sequence[str], *, is_one_value: bool) -> Select[Any]:
-    """Return the query for at `most` people `after` a cursor, made once for all pages.
+def page_query(groups: Sequence[str], people: Sequence[str]) -> Select[Any]:
+    """Return the query for at `most` people `after` a cursor, made once for all pages."""
+    return _with_points(_page_of(groups, people), is_lateral=True)
 
-    As one value for SQLite: each row that is fetched there lets go of the interpreter's lock, which
-    beside a busy loop takes milliseconds to get back.
+
+@lru_cache(16)
+def page_text(groups: Sequence[str], people: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
+    """Return the same for SQLite: a text, and the values that it has besides those two.
+
+    Its rows are one value of JSON: each that is fetched there lets go of the interpreter's lock,
+    which beside a busy loop takes milliseconds to get back.
     """
-    query = _with_points(_page_of(groups, people), is_lateral=not is_one_value)
-    if not is_one_value:
-        return query
-    rows = query.subquery()
-    return select(func.json_group_array(func.json_array(*rows.c)))
+    rows = _with_points(_page_of(groups, people), is_lateral=False).subquery()
+    query = select(func.json_group_array(func.json_array(*rows.c)))
+    made = query.compile(
+        dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
+    )
+    return str(made), made.params
 
 
 def _with_points(page: Select[Any], *, is_lateral: bool) -> Select[Any]:
@@ -71,7 +79,7 @@ def _with_points(page: Select[Any], *, is_lateral: bool) -> Select[Any]:
     )
 
 
-_AFTER, _MOST = bindparam("after", type_=Text), bindparam("most", type_=Integer)
+_AFTER, _MOST = bindparam("after", "", Text), bindparam("most", 0, Integer)
 
 
 def _page_of(groups: Sequence[str], people: Sequence[str]) -> Select[Any]:

@@ -1,6 +1,7 @@
 """Looking up whom an alert is for, a page at a time."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -12,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from kentongan.alert import Alert
-from kentongan.audience import Of, Who
+from kentongan.audience import Audience, Of, Who
 from kentongan.expansion import Member, Point, Stage
 from kentongan.ids import RecipientId
 from kentongan.settling import Resolution
-from ledger.audience_query import page_query
+from ledger.audience_query import page_query, page_text
 from ledger.dialect import among, is_postgresql
+from ledger.driver import in_thread
 from ledger.expansion import barred
 from ledger.schema import alert_people, attempts, deliveries, delivery_people
 from ledger.schema_people import contact_points
@@ -75,13 +77,11 @@ async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int
     audience = alert.audience
     if not audience.groups and not audience.recipients:
         return Page()
-    query = page_query(audience.groups, audience.recipients, is_one_value=not is_postgresql(db))
-    asked = await db.execute(query, {"after": cursor, "most": limit})
-    found: Sequence[Any] = asked.all() if is_postgresql(db) else json.loads(asked.scalar_one())
     page = Page()
-    for (person, name, locale), rows in groupby(found, itemgetter(0, 1, 2)):
+    rows = await _found(db, audience, after=cursor, most=limit)
+    for (person, name, locale), theirs in groupby(rows, itemgetter(0, 1, 2)):
         points = []
-        for _, _, _, channel, address, is_barred in rows:
+        for _, _, _, channel, address, is_barred in theirs:
             if channel is not None:
                 points.append((channel, address))
                 if is_barred:
@@ -90,6 +90,21 @@ async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int
     if len(page.members) < limit:
         return page
     return replace(page, cursor=page.members[-1].recipient_id or "")
+
+
+async def _found(db: AsyncConnection, audience: Audience, **page: Any) -> Sequence[Any]:
+    """Return rows of `page_query`, one for each contact point or for a person who has none."""
+    found: Sequence[Any]
+    if is_postgresql(db):
+        found = (await db.execute(page_query(audience.groups, audience.recipients), page)).all()
+        return found
+    sql, values = page_text(audience.groups, audience.recipients)
+
+    def ask(connection: sqlite3.Connection) -> Any:
+        return connection.execute(sql, {**values, **page}).fetchone()[0]
+
+    found = json.loads(await in_thread(db, ask))
+    return found
 
 
 async def points_of(db: AsyncConnection, people: Sequence[str]) -> dict[str, list[Point]]:

@@ -39,7 +39,7 @@ async def insert_loads(db: AsyncConnection, *loads: Load) -> None:
         for load in loads:
             await _load(db, load)
     else:
-        await in_thread(db, lambda connection: _insert(connection, loads))
+        await in_thread(db, lambda connection: insert(connection, loads))
 
 
 async def _load(db: AsyncConnection, load: Load) -> None:
@@ -50,7 +50,8 @@ async def _load(db: AsyncConnection, load: Load) -> None:
         await for_each(db, _into(load, f"({marks})"), load.rows)
 
 
-def _insert(connection: sqlite3.Connection, loads: Sequence[Load]) -> None:
+def insert(connection: sqlite3.Connection, loads: Sequence[Load]) -> None:
+    """Insert everything on SQLite, in the connection's own thread."""
     for load in loads:
         marks = f"({', '.join('?' * len(load.columns))})"
         for rows in _chunks(load.rows):

@@ -24,14 +24,28 @@ class BulkLock:
     async def held(self) -> AsyncIterator[None]:
         async with self._mine:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            waiting = asyncio.ensure_future(asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX))
-            try:
-                await asyncio.shield(waiting)
-            except asyncio.CancelledError:
-                # The thread cannot be called back; whenever it gets the lock, closing lets it go.
-                waiting.add_done_callback(lambda _done: os.close(handle))
-                raise
+            if not _is_free(handle):
+                await _waited_for(handle)
             try:
                 yield
             finally:
                 os.close(handle)
+
+
+def _is_free(handle: int) -> bool:
+    """Take the lock if nobody has it, as mostly: without a thread."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _waited_for(handle: int) -> None:
+    waiting = asyncio.ensure_future(asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX))
+    try:
+        await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        # The thread cannot be called back; whenever it gets the lock, closing lets it go.
+        waiting.add_done_callback(lambda _done: os.close(handle))
+        raise

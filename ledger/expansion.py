@@ -1,17 +1,20 @@
 """Writing what a page of an audience adds; the cursor moves with the rows."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Integer, bindparam, exists, select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Control
 from kentongan.expansion import Expanded, NewDelivery, NewPerson, Point, Stage
 from kentongan.ids import DeliveryId
-from ledger.bulk_insert import Load, insert_loads
-from ledger.dialect import among, db_now, is_postgresql, lock_alert
+from ledger.bulk_insert import Load, insert, insert_loads
+from ledger.dialect import POSTGRESQL_NOW, among, db_now, is_postgresql, lock_alert
+from ledger.driver import fetch, in_thread
 from ledger.schema import (
     alert_people,
     alert_progress,
@@ -124,57 +127,55 @@ async def write_page(
     page: Expanded,
     stage: Stage,
     cursor: str,
-) -> None:
-    """Write a page and move the cursor, in one transaction.
+) -> Control:
+    """Write a page and move the cursor, in one transaction; return the control of the alert.
 
     Raises `PageRunTwiceError`, and `PointTwiceError` where it makes a delivery again.
 
     The alert's shared lock: what a stop, or the closing of the alert, has seen stays true.
     """
-    await lock_alert(db, alert_id, exclusive=False)
-    moved = await db.execute(
-        _DONE if stage is Stage.DONE else _MOVED,
-        {
-            "alert": alert_id,
-            "was_stage": was.stage,
-            "was_cursor": was.cursor,
-            "to_stage": stage,
-            "to_cursor": cursor,
-            "more_people": len(page.people),
-            "more_deliveries": len(page.deliveries),
-        },
+    more = len(page.people), len(page.deliveries)
+    move = (alert_id, was.stage, was.cursor, stage, cursor, *more, stage is Stage.DONE)
+    loads = (
+        Load(table=deliveries, columns=NewDelivery._fields, rows=page.deliveries),
+        Load(table=alert_people, columns=NewPerson._fields, rows=page.people),
+        Load(
+            table=delivery_people,
+            columns=_LINK,
+            rows=[(delivery, person, alert_id) for delivery, person in page.links],
+        ),
     )
-    if not moved.rowcount:
-        raise PageRunTwiceError
-    links = [(delivery, person, alert_id) for delivery, person in page.links]
+    await lock_alert(db, alert_id, exclusive=False)
     try:
-        await insert_loads(
-            db,
-            Load(table=deliveries, columns=NewDelivery._fields, rows=page.deliveries),
-            Load(table=alert_people, columns=NewPerson._fields, rows=page.people),
-            Load(table=delivery_people, columns=_LINK, rows=links),
-        )
+        if is_postgresql(db):
+            control = _moved(await fetch(db, _ON_POSTGRESQL_MOVED, *move))
+            await insert_loads(db, *loads)
+        else:
+            control = await in_thread(db, lambda connection: _write(connection, move, loads))
     except IntegrityError as error:
         raise PointTwiceError from error
+    return control
 
 
-_MOVED = (
-    update(alert_progress)
-    .where(
-        alert_progress.c.alert_id == bindparam("alert"),
-        alert_progress.c.stage == bindparam("was_stage"),
-        alert_progress.c.cursor == bindparam("was_cursor"),
-        alert_progress.c.closed_at.is_(None),
-        exists().where(alerts.c.id == bindparam("alert"), alerts.c.control != Control.STOPPED),
-    )
-    .values(
-        stage=bindparam("to_stage"),
-        cursor=bindparam("to_cursor"),
-        people=alert_progress.c.people + bindparam("more_people", type_=Integer),
-        deliveries=alert_progress.c.deliveries + bindparam("more_deliveries", type_=Integer),
-        starts=0,  # whoever wrote a page did not die of it (ledger.starts)
-        starter=None,
-    )
-)
-_DONE = _MOVED.values(expanded_at=db_now())
+def _write(connection: sqlite3.Connection, move: Sequence[Any], loads: Sequence[Load]) -> Control:
+    control = _moved(connection.execute(_ON_SQLITE_MOVED, move).fetchall())
+    insert(connection, loads)
+    return control
+
+
+def _moved(rows: Sequence[Any]) -> Control:
+    if not rows:
+        raise PageRunTwiceError
+    return Control(rows[0][0])
+
+
+_MOVED = """
+UPDATE alert_progress SET stage = $4, cursor = $5, people = people + $6,
+ deliveries = deliveries + $7, expanded_at = CASE WHEN $8 THEN {now} ELSE expanded_at END,
+ starts = 0, starter = NULL -- whoever wrote a page did not die of it (ledger.starts)
+WHERE alert_id = $1 AND stage = $2 AND cursor = $3 AND closed_at IS NULL
+ AND EXISTS (SELECT 1 FROM alerts WHERE id = $1 AND control <> 'stopped')
+RETURNING (SELECT control FROM alerts WHERE id = $1)"""
+_ON_POSTGRESQL_MOVED = _MOVED.format(now=POSTGRESQL_NOW)
+_ON_SQLITE_MOVED = _MOVED.format(now="kentongan_now()").replace("$", "?")
 _LINK = ("delivery_id", "person_id", "alert_id")

@@ -118,8 +118,10 @@ class _Pages:
             # Who is of an earlier alert is asked for when all others are written down.
             if not is_last and stands.stage is stage is not Stage.OF:
                 self._ahead = asyncio.create_task(self._page(stage, stands.cursor))
-            await self._write_page(was, found, stands)
-            if is_last or monotonic() - self._rung_at > _RING_EVERY:
+            control = await self._write_page(was, found, stands)
+            is_due = is_last or monotonic() - self._rung_at > _RING_EVERY
+            # A turn of a paused alert finds nothing to do, and walks over all that waits for it.
+            if is_due and control is Control.ACTIVE:
                 await self._ring()
             if is_last:
                 return None if stands.stage is Stage.DONE else 0
@@ -133,22 +135,20 @@ class _Pages:
         async with self._run.ledger.read() as db:
             return await audiences.members(db, self._alert, stage, cursor, self._size)
 
-    async def _write_page(self, was: Progress, found: Page, stands: Progress) -> None:
+    async def _write_page(self, was: Progress, found: Page, stands: Progress) -> Control:
         if not self._are_shared:
             try:
-                await self._try_to_write(was, found, stands, {})
+                return await self._try_to_write(was, found, stands, {})
             except PointTwiceError:
                 self._are_shared = True
-            else:
-                return
         points = sorted({point for member in found.members for point in member.points})
         async with self._run.ledger.read() as db:
             known = await expansion.known(db, self._alert.id, points) if points else {}
-        await self._try_to_write(was, found, stands, known)
+        return await self._try_to_write(was, found, stands, known)
 
     async def _try_to_write(
         self, was: Progress, found: Page, stands: Progress, known: Mapping[Point, DeliveryId]
-    ) -> None:
+    ) -> Control:
         page = expand(
             found.members,
             self._alert,
@@ -159,12 +159,13 @@ class _Pages:
         )
         async with self._run.ledger.bulk(urgent=self._alert.lane is Lane.FLASH) as db:
             began = monotonic()
-            await expansion.write_page(
+            control = await expansion.write_page(
                 db, self._alert.id, was=was, page=page, stage=stands.stage, cursor=stands.cursor
             )
             if found.cursor:  # a full page
                 took = monotonic() - began
                 self._size = expansion.size_after(db, len(found.members), took)
+        return control
 
     async def _ring(self) -> None:
         """Ring for what was added: at once for the first page, then now and again."""

@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kentongan.alert import Alert
+import pytest
+
+from kentongan.alert import Alert, Control
 from kentongan.audience import Audience
 from kentongan.expansion import Point, Stage
 from kentongan.ids import GroupId
 from kentongan.recipient import Draft
-from ledger import groups, recipients
+from ledger import alerts, groups, recipients
 from ledger.check import check
 from ledger.engine import Ledger, read_now
 from tests.fakes import asked
 from tests.fakes.expanding import accepted, addressed, counted, stands
 from tests.fakes.hands import DullChannel, working
+from tests.fakes.valkey import PrivateValkey
 from workers.expand import PAGE, expand_some
+from workers.queue import Queue
 
 #: More than a page, so that there is a second one.
 MANY = PAGE + 40
@@ -82,3 +86,19 @@ async def test_stopped_alert_is_not_expanded(ledger: Ledger) -> None:
 
     assert left is None
     assert await counted(ledger, alert) == (0, 0)
+
+
+@pytest.mark.parametrize("control", [Control.ACTIVE, Control.PAUSED])
+async def test_alert_is_expanded_though_it_is_paused_and_then_rings_for_no_sends(
+    ledger: Ledger, valkey: PrivateValkey, queue: Queue, control: Control
+) -> None:
+    group = await a_crowd(ledger, [("sms", f"+{n}") for n in range(MANY)])
+    alert = await accepted(ledger, Audience(groups=(group,)))
+    async with ledger.write() as db:
+        await alerts.set_control(db, alert.id, control, by="officer", now=await read_now(db))
+
+    async with working(ledger, DullChannel(), redis=valkey.url) as run:
+        await expand_some(run, alert.id)
+
+    assert await counted(ledger, alert) == (MANY, MANY)
+    assert bool(await queue.redis.keys("turn:*")) is (control is Control.ACTIVE)
