@@ -118,8 +118,8 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @property
     @override
     def concurrency(self) -> int:
-        # One whose answer is due, one whose envelope is out behind it, one that is ready to follow.
-        return 3 * self.settings.connections
+        # One whose answer is due, and one that follows it.
+        return 2 * self.settings.connections
 
     @property
     @override
