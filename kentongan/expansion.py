@@ -51,7 +51,7 @@ class Member(NamedTuple):
     recipient_id: RecipientId | None
     name: str
     locale: str | None
-    points: tuple[Point, ...]
+    points: Sequence[Point]
 
 
 class NewPerson(NamedTuple):
@@ -75,8 +75,8 @@ class NewDelivery(NamedTuple):
     locale: str
     name: str
     units: int
-    work: Work
-    reason: Reason | None
+    work: str  # a Work, and a Reason: SQLite's driver asks around for each enum how to write it
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,8 @@ def expand(
     return page
 
 
-_OPEN = Work.PENDING, None
-_BARRED = Work.SUPPRESSED, Reason.SUPPRESSED
+_OPEN = Work.PENDING.value, None
+_BARRED = Work.SUPPRESSED.value, Reason.SUPPRESSED.value
 
 
 def _locales(members: Iterable[Member], alert: Alert, fallback: str) -> dict[str | None, str]:

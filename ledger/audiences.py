@@ -4,8 +4,6 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, or_, select
@@ -78,15 +76,17 @@ async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int
     if not audience.groups and not audience.recipients:
         return Page()
     page = Page()
+    last: str | None = None
+    points: list[Point] = []
     rows = await _found(db, audience, after=cursor, most=limit)
-    for (person, name, locale), theirs in groupby(rows, itemgetter(0, 1, 2)):
-        points = []
-        for _, _, _, channel, address, is_barred in theirs:
-            if channel is not None:
-                points.append((channel, address))
-                if is_barred:
-                    page.barred.add((channel, address))
-        page.members.append(Member(person, name, locale, tuple(points)))
+    for person, name, locale, channel, address, is_barred in rows:
+        if person != last:
+            last, points = person, []
+            page.members.append(Member(person, name, locale, points))
+        if channel is not None:
+            points.append((channel, address))
+        if is_barred:
+            page.barred.add((channel, address))
     if len(page.members) < limit:
         return page
     return replace(page, cursor=page.members[-1].recipient_id or "")

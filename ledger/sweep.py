@@ -127,6 +127,8 @@ async def due_channels(db: AsyncConnection, running: Sequence[OpenAlert]) -> lis
 async def over_and_waiting(db: AsyncConnection, found: Sequence[OpenAlert]) -> list[OpenAlert]:
     """Return those that were stopped or expired and still have deliveries waiting."""
     over = [alert for alert in found if alert.is_over]
+    if not over:
+        return []
     rows = await db.execute(
         select(alert_progress.c.alert_id).where(
             alert_progress.c.alert_id.in_([alert.id for alert in over]), _waits()

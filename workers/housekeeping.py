@@ -29,17 +29,17 @@ class Leading:
         self._said_at = -HEAD_EVERY
         self._cleaned_at = -CLEAN_EVERY
         self._spending = SpendWatch(run.caps)
+        #: The incarnation that led last, and when it took or kept the lease.
+        self._led_as = ""
+        self._led_at = 0.0
 
     async def once(self) -> None:
         """Do what is due if the lease is ours."""
         run = self._run
+        if not await self._leads():
+            return
         async with run.ledger.read() as db:
-            if not await leases.may_lead(db, run.lease.incarnation):
-                return
             unlinked = await audit.any_unlinked(db)
-        async with run.ledger.write() as db:
-            if not await leases.lead(db, run.lease.incarnation):
-                return
         await self._health.judge(run.channels, run.practising)
         if unlinked or monotonic() - self._said_at > HEAD_EVERY:
             await self._chain()
@@ -47,6 +47,23 @@ class Leading:
             self._cleaned_at = monotonic()
             run.go_on(self._clean())
             await self._watch_spending()
+
+    async def _leads(self) -> bool:
+        """Take or keep the lease; what was kept a moment ago needs no write.
+
+        One that was frozen since may find that another leads: what either does is safe twice.
+        """
+        ledger, mine, now = self._run.ledger, self._run.lease.incarnation, monotonic()
+        if self._led_as == mine and now - self._led_at < leases.RENEW_EVERY:
+            return True
+        async with ledger.read() as db:
+            if not await leases.may_lead(db, mine):
+                return False
+        async with ledger.write() as db:
+            if not await leases.lead(db, mine):
+                return False
+        self._led_as, self._led_at = mine, now
+        return True
 
     async def _chain(self) -> None:
         """Link the audit, and say its head where the database cannot change it: in the log."""

@@ -56,7 +56,8 @@ class Sweep:
         while True:
             async with self._run.ledger.read() as db:
                 found = await sweep.open_alerts(db, last)
-            await self._look_after(found, workers)
+            if found:
+                await self._look_after(found, workers)
             if len(found) < sweep.MOST:
                 return
             last = found[-1]

@@ -142,5 +142,5 @@ async def test_contact_points_are_in_order_of_preference_and_the_barred_are_told
     async with ledger.read() as db:
         page = await audiences.members(db, alert, Stage.RECIPIENTS, "", 9)
 
-    assert [member.points for member in page.members] == [points]
+    assert [tuple(member.points) for member in page.members] == [points]
     assert page.barred == {("sms", "+1")}
