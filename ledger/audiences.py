@@ -78,7 +78,7 @@ async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int
     page = Page()
     last: str | None = None
     points: list[Point] = []
-    rows = await _found(db, audience, after=cursor, most=limit)
+    rows = await _found(db, audience, cursor, limit)
     for person, name, locale, channel, address, is_barred in rows:
         if person != last:
             last, points = person, []
@@ -92,16 +92,18 @@ async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int
     return replace(page, cursor=page.members[-1].recipient_id or "")
 
 
-async def _found(db: AsyncConnection, audience: Audience, **page: Any) -> Sequence[Any]:
+async def _found(db: AsyncConnection, audience: Audience, after: str, most: int) -> Sequence[Any]:
     """Return rows of `page_query`, one for each contact point or for a person who has none."""
     found: Sequence[Any]
     if is_postgresql(db):
-        found = (await db.execute(page_query(audience.groups, audience.recipients), page)).all()
+        query = page_query(audience.groups, audience.recipients)
+        found = (await db.execute(query, {"after": after, "most": most})).all()
         return found
-    sql, values = page_text(audience.groups, audience.recipients)
+    text = page_text(audience.groups, audience.recipients)
+    given = text.given(after, most)
 
     def ask(connection: sqlite3.Connection) -> Any:
-        return connection.execute(sql, {**values, **page}).fetchone()[0]
+        return connection.execute(text.sql, given).fetchone()[0]
 
     found = json.loads(await in_thread(db, ask))
     return found
