@@ -15,6 +15,7 @@ from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from ledger import caps
 from ledger.dialect import db_now, lock_alert, lock_suspects
+from ledger.leases import count_living
 from ledger.opening import Opened, Opener, Which, open_some, state, write_attempts
 from ledger.schema import alerts, deliveries
 
@@ -135,7 +136,19 @@ def _claimed(row: Sequence[Any]) -> Claimed:
     return Claimed(AttemptRef(DeliveryId(delivery), no), address, name, locale, units, tries)
 
 
-async def count_due(db: AsyncConnection, alert_id: str, channel: str, most: int) -> int:
+class Due(NamedTuple):
+    """How many deliveries could be claimed now, and how many workers there are to claim them."""
+
+    rows: int
+    workers: int
+
+    @property
+    def share(self) -> int:
+        """What falls to one worker, rounded up."""
+        return -(-self.rows // max(1, self.workers))
+
+
+async def count_due(db: AsyncConnection, alert_id: str, channel: str, most: int) -> Due:
     """Return how many deliveries could be claimed now, counting no further than `most`."""
     counts = [
         select(func.count())
@@ -153,4 +166,5 @@ async def count_due(db: AsyncConnection, alert_id: str, channel: str, most: int)
         .scalar_subquery()
         for which in (IS_PENDING, and_(RETRY_WAITS, deliveries.c.due_at <= db_now()))
     ]
-    return min(int((await db.execute(select(counts[0] + counts[1]))).scalar_one()), most)
+    count, workers = (await db.execute(select(counts[0] + counts[1], count_living()))).one()
+    return Due(min(int(count), most), int(workers))

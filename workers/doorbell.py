@@ -17,7 +17,7 @@ from redis.asyncio.client import PubSub
 from typing_extensions import override
 
 from kentongan.alert import Lane
-from workers.queue import bell_name, queue_name
+from workers.queue import bell_name, queue_name, turn_name
 from workers.wire import pack, unpack
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,22 @@ class DoorbellWorker(Worker):
             hearing.cancel()
             with contextlib.suppress(Exception):
                 await listener.aclose()
+
+    @override
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Start jobs, one turn of an alert's channel at a time: its others are for others.
+
+        Each try at a job costs four round trips, and all workers hear of each turn.
+        """
+        # A page full of such turns would hide what waits behind it.
+        takes_all = len(job_ids) >= self.queue_read_limit
+        for job_id in job_ids:
+            name = turn_name(job_id.decode())
+            if takes_all or name is None or name not in self._turns_under_way():
+                await super().start_jobs([job_id])
+
+    def _turns_under_way(self) -> set[str | None]:
+        return {turn_name(job_id) for job_id, task in self.tasks.items() if not task.done()}
 
     async def _hear(self, listener: PubSub) -> None:
         """Poll for what was handed in; a bell carries the seconds until its job is due."""

@@ -66,6 +66,11 @@ def bell_name(lane: Lane) -> str:
     return f"kentongan:bell:{lane}"
 
 
+def turn_name(job_id: str) -> str | None:
+    """Return what all turns of an alert's channel have in common, None for any other job."""
+    return job_id.rpartition(":")[0] if job_id.startswith("turn:") else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One of the jobs that send an alert's channel; `k` counts them from 0."""
@@ -125,11 +130,14 @@ class Queue:
 
     async def ring_turn(self, alert_id: str, channel: str, lane: Lane, width: int = 1) -> int:
         """Have an alert's channel sent, by at most `width` jobs; return how many were new."""
-        handed_in = 0
-        for k in range(width):
-            turn = Turn(alert_id=alert_id, channel=channel, lane=lane, k=k, nonce=token_hex(8))
-            handed_in += await self._hand_in_turn(turn, "", 0)
-        return handed_in
+        turns = [
+            Turn(alert_id=alert_id, channel=channel, lane=lane, k=k, nonce=token_hex(8))
+            for k in range(width)
+        ]
+        # Every worker rings every two seconds, and mostly all of them are there.
+        held = await self.redis.mget([turn.key for turn in turns])
+        missing = [turn for turn, there in zip(turns, held, strict=True) if there is None]
+        return sum([await self._hand_in_turn(turn, "", 0) for turn in missing])
 
     async def ring_again(self, turn: Turn, after: float) -> None:
         """Hand a running turn in again at its own tail, under a fresh nonce and job id."""
@@ -177,7 +185,8 @@ class Queue:
     ) -> int:
         """Hand a job in if its admitting key lets it: the key, what it may hold, value, life."""
         key, held, value, life = admitted
-        job_id, queue, now = f"{job}:{token_hex(8)}", queue_name(lane), timestamp_ms()
+        of = f"{job}:{ids[0]}:{ids[1]}" if job == "turn" else job
+        job_id, queue, now = f"{of}:{token_hex(8)}", queue_name(lane), timestamp_ms()
         defer = int(after * 1000)
         packed = serialize_job(job, ids, {}, None, now, serializer=self.redis.job_serializer)
         lives = defer + self.redis.expires_extra_ms

@@ -12,8 +12,9 @@ from functools import partial
 from time import monotonic
 from typing import Protocol
 
-#: Slots that came free within this many seconds count as free: their like will again.
-_LATELY = 0.25
+#: Slots that came free within this many seconds count as free: their like will again. Each claim,
+#: with its settles, costs as much as ten sends: where few slots turn over, it must reach far.
+_LATELY = 0.5
 #: No more of those are counted: twice the widest window.
 _MOST_COUNTED = 512
 #: Seconds that sends stand aside for more urgent work at a time; then they go on for as long.
@@ -42,11 +43,19 @@ class _Room:
         self._freed: deque[float] = deque(maxlen=_MOST_COUNTED)
 
     def soon_free(self, now: float) -> int:
-        """Return how many will be free within a quarter second, less those spoken for."""
+        """Return how many will be free within half a second, less those spoken for."""
+        return self.passing(now) - self.waiting - self._promised
+
+    def passing(self, now: float) -> int:
         freed, since = self._freed, now - _LATELY
         while freed and freed[0] < since:
             freed.popleft()
-        return self.free + len(freed) - self.waiting - self._promised
+        return self.free + len(freed)
+
+    @property
+    def idle(self) -> int:
+        """How many are free, and nobody waits for them."""
+        return max(0, self.free - self.waiting - self._promised)
 
     def promise(self, count: int) -> None:
         self._promised += count
@@ -87,13 +96,22 @@ class Slots:
 
     @property
     def is_busy(self) -> bool:
-        """Whether nothing more would get a slot within a quarter second, through whomever."""
+        """Whether nothing more would get a slot within half a second, through whomever."""
         return self._all.soon_free(monotonic()) < 1
 
+    @property
+    def passing(self) -> int:
+        """How many sends would get a slot within half a second, were none there yet."""
+        return self._all.passing(monotonic())
+
     def room(self, line: Line) -> int:
-        """Return how many more sends of a line would get their slot within a quarter second."""
+        """Return how many more sends of a line would get their slot within half a second."""
         now = monotonic()
         return max(0, min(self._all.soon_free(now), line.soon_free(now)))
+
+    def idle(self, line: Line) -> int:
+        """Return how many more sends of a line would get their slot at once."""
+        return min(self._all.idle, line.idle)
 
     def promise(self, line: Line, count: int) -> Callable[[], None]:
         """Keep room for what is being claimed, until what is returned is called."""

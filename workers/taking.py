@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from ledger import leases, senders
+from ledger.claims import Due
 from workers.health import who_is
 from workers.pace import Grant
 from workers.queue import QUEUE_AWAY
@@ -43,9 +44,11 @@ class Taken:
     forget: Callable[[], None] = _nothing
 
 
-async def take(run: Runtime, showing: Showing, channel: str, due: int) -> Taken:
+async def take(run: Runtime, showing: Showing, channel: str, due: Due) -> Taken:
     """Take pace for as many rows as are due, fit the slots, and go on the wire soon.
 
+    Beyond what has a slot at once it is this worker's share of them: else the last rows of an alert
+    would stand in line here while others are idle.
     The first sender with pace left gets the window. What is not used goes back (`give_back`).
     """
     if not run.lease.holds:
@@ -57,7 +60,8 @@ async def take(run: Runtime, showing: Showing, channel: str, due: int) -> Taken:
     waits = [_STOPPED]
     for route in ways:
         line = run.line(route.channel, showing.alert.lane)
-        wanted = min(due, slots.room(line), WIDEST)
+        mine = max(due.share, slots.idle(line))
+        wanted = min(due.rows, mine, slots.room(line), WIDEST)
         if wanted < 1:
             waits.append(_BUSY)
             continue

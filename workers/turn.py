@@ -9,7 +9,7 @@ from time import monotonic
 
 from channels import AnyChannel
 from ledger import sweep
-from ledger.claims import claim, count_due
+from ledger.claims import Due, claim, count_due
 from workers.capping import hold_back
 from workers.keeping import kept
 from workers.queue import Turn
@@ -22,13 +22,17 @@ from workers.window import Flight
 log = logging.getLogger(__name__)
 
 #: Seconds that a turn waits for its window to get its slots.
-_LINGER = 0.25
+_LINGER = 0.5
 #: Seconds until a turn looks again whether outcomes that wait have been written.
 _CATCH_UP = 0.25
 #: Seconds after which a turn gives way to others and rings itself.
 _GIVE_WAY = 1.0
 #: A sender this slow (units a second) is served by one turn at a time.
 _SLOW = 4.0
+#: Deliveries that are counted to know which share of them is ours.
+_MOST_COUNTED = 4 * WIDEST
+#: More is due than is worth a count.
+_PLENTY = Due(rows=WIDEST, workers=1)
 #: Units a second that one turn can open windows for.
 _ONE_TURN = 100.0
 
@@ -70,6 +74,7 @@ class Windows:
         self._after = ""
         #: More may be due after the last claim: the next one is made without a count.
         self._has_more = False
+        self._is_alone = False
 
     async def send_one(self) -> float | None:
         """Send one window; return seconds until the next is worth asking for, None at the end."""
@@ -80,8 +85,8 @@ class Windows:
             return None
         if run.landings[showing.alert.lane].is_behind:
             return _CATCH_UP
-        due = WIDEST if self._has_more else await self._count_due()
-        if not due:
+        due = await self._due(showing)
+        if not due.rows:
             return None
         taken = await take(run, showing, channel, due)
         if taken.route is None:
@@ -92,7 +97,7 @@ class Windows:
         finally:
             taken.forget()
         await _account(run, taken, flights)
-        return await self._go_on(showing, flights, due)
+        return await self._go_on(showing, flights, due.rows)
 
     async def _go_on(self, showing: Showing, flights: Sequence[Flight], due: int) -> float | None:
         """Wait until the next window is worth its claim."""
@@ -112,9 +117,15 @@ class Windows:
         await _until_aloft(flights)
         return 0 if due > len(opened) or due == WIDEST else None
 
-    async def _count_due(self) -> int:
+    async def _due(self, showing: Showing) -> Due:
+        """Count what is due, unless it is more than a claim takes, whatever is left to others."""
+        is_fast = self._run.slots[showing.alert.lane].passing > WIDEST
+        if self._has_more and (is_fast or self._is_alone):
+            return _PLENTY
         async with self._run.ledger.read() as db:
-            return await count_due(db, self._alert_id, self._channel, WIDEST)
+            due = await count_due(db, self._alert_id, self._channel, _MOST_COUNTED)
+        self._is_alone = due.workers <= 1
+        return due
 
 
 async def _until_aloft(flights: Sequence[Flight]) -> None:
@@ -195,6 +206,7 @@ def width_for(some: Sequence[AnyChannel], workers: int) -> int:
     if rate < _SLOW:
         return 1
     # One turn opens a window a quarter of a second; more of them would only wait for the pace. Of
-    # slow senders each needs one, since a window goes out from one sender.
+    # slow senders each needs one, since a window goes out from one sender. A second one in a worker
+    # would halve the windows of the first.
     enough = max(math.ceil(rate / _ONE_TURN), min(len(paces), math.ceil(rate / _SLOW)))
-    return max(1, min(2 * workers, enough))
+    return max(1, min(workers, enough))

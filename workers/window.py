@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import math
+from random import random
 from time import monotonic
 
+from kentongan.alert import Lane
 from kentongan.caps import is_capped
 from kentongan.message import Envelope
 from kentongan.outcome import (
@@ -31,8 +34,10 @@ log = logging.getLogger(__name__)
 
 #: A row whose turn has not come this many seconds after its claim is handed back.
 LONGEST_WAIT = 2.0
-#: Seconds that an outcome waits for others to be written with.
-_SETTLE_EVERY = 0.1
+#: Seconds that an outcome waits at most for others to be written with.
+_SETTLE_EVERY = {Lane.FLASH: 0.1, Lane.ROUTINE: 0.25}
+#: All windows of a worker settle at the same instants, those of other workers at others.
+_PHASE = random()  # noqa: S311 - spreads load
 
 
 class _Send:
@@ -191,7 +196,9 @@ class Flight:
     async def _woken_up(self) -> None:
         loop = asyncio.get_running_loop()
         self._woken = loop.create_future()
-        timer = loop.call_later(_SETTLE_EVERY, self._wake)
+        every = _SETTLE_EVERY[self.showing.alert.lane]
+        tick = math.floor(loop.time() / every - _PHASE) + 1
+        timer = loop.call_at((tick + _PHASE) * every, self._wake)
         try:
             await self._woken
         finally:

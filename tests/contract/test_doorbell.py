@@ -123,6 +123,25 @@ async def test_slot_that_comes_free_is_used_at_once(queue: Queue, valkey: Privat
         await until(lambda: len(desk.done) == 3)
 
 
+async def test_worker_leaves_other_turns_of_an_alert_to_others(
+    queue: Queue, valkey: PrivateValkey
+) -> None:
+    mine, theirs = Desk(), Desk()
+    async with at_work(valkey, mine):
+        await queue.ring_turn("alert", "sms", Lane.FLASH, width=3)
+        await queue.ring_turn("alert", "voice", Lane.FLASH)
+        await until(lambda: len(mine.begun) == 2)
+
+        async with at_work(valkey, theirs, poll_every=0.05):
+            await until(lambda: len(theirs.begun) == 1)
+            theirs.go.set()
+            await until(lambda: len(theirs.done) == 2)
+
+            assert len(mine.begun) == 2
+            mine.go.set()
+            await until(lambda: len(mine.done) == 2)
+
+
 async def test_other_lane_is_left_alone(queue: Queue, valkey: PrivateValkey) -> None:
     desk = Desk()
     async with at_work(valkey, desk):
@@ -222,7 +241,8 @@ async def test_worker_that_finishes_lets_jobs_end_and_cuts_those_that_do_not(
 ) -> None:
     desk = Desk()
     async with at_work(valkey, desk) as (worker, _):
-        await queue.ring_turn("alert", "sms", Lane.FLASH, width=2)
+        await queue.ring_turn("alert", "sms", Lane.FLASH)
+        await queue.ring_turn("alert", "voice", Lane.FLASH)
         await until(lambda: len(desk.begun) == 2)
         asyncio.get_running_loop().call_later(0.1, desk.go.set)
         await worker.finish(monotonic() + 20)

@@ -8,6 +8,7 @@ import pytest
 from kentongan.alert import Lane
 from kentongan.delivery import Work
 from ledger import suppressions
+from ledger.claims import Due
 from ledger.engine import Ledger, read_now
 from tests.fakes.hands import DullChannel, working
 from tests.fakes.running import becomes, expanded
@@ -15,6 +16,7 @@ from tests.fakes.sending import crowd, landed, works
 from tests.fakes.valkey import PrivateValkey
 from workers.queue import Queue, Turn, queue_name
 from workers.runtime import JobContext, Runtime
+from workers.taking import take
 from workers.turn import send_some, turn
 
 BUCKET = "pace:{sms:+1500}"
@@ -121,6 +123,51 @@ async def test_turn_goes_on_while_pace_and_slots_are_left(
     # A window holds what goes on the wire in a quarter of a second: four of nine.
     assert await works(ledger, running) == [Work.SETTLED] * 9
     assert await handed_in(queue) == [mine]
+
+
+class Dwelling:
+    """A send that keeps its slot until it may leave."""
+
+    def __init__(self, may_leave: asyncio.Event) -> None:
+        self._may_leave = may_leave
+
+    async def go(self) -> None:
+        await self._may_leave.wait()
+
+    def ended(self) -> None: ...
+
+
+@pytest.mark.parametrize(("workers", "rows"), [(1, 40), (4, 10), (1000, 1)])
+async def test_worker_whose_slots_are_taken_claims_its_share_of_the_last_rows(
+    ledger: Ledger, redis: str, workers: int, rows: int
+) -> None:
+    running = await crowd(ledger, 1, lane=Lane.FLASH)
+    channel = DullChannel()
+    async with working(ledger, channel, redis=redis) as run:
+        slots, may_leave = run.slots[Lane.FLASH], asyncio.Event()
+        line = run.line(channel, Lane.FLASH)
+        slots.put(line, [Dwelling(may_leave) for _ in range(200)])
+        showing, last = await run.showing(running.alert.id), Due(rows=40, workers=workers)
+        while slots.idle(line):  # none is there at once, but two hundred soon
+            await asyncio.sleep(0)
+        may_leave.set()
+        while slots.passing < 400:
+            await asyncio.sleep(0)
+        slots.put(line, [Dwelling(asyncio.Event()) for _ in range(200)])
+
+        taken = await take(run, showing, "sms", last)
+
+        assert taken.rows == rows
+
+
+async def test_worker_with_slots_at_rest_claims_whatever_is_due(ledger: Ledger, redis: str) -> None:
+    running = await crowd(ledger, 1, lane=Lane.FLASH)
+    async with working(ledger, DullChannel(), redis=redis) as run:
+        showing = await run.showing(running.alert.id)
+
+        taken = await take(run, showing, "sms", Due(rows=40, workers=4))
+
+        assert taken.rows == 40
 
 
 async def test_turn_whose_key_is_anothers_sends_nothing(

@@ -48,7 +48,7 @@ async def addresses(ledger: Ledger, running: Running, **changes: Any) -> list[st
 
 async def due(ledger: Ledger, running: Running) -> int:
     async with ledger.read() as db:
-        return await count_due(db, running.alert.id, "sms", 100)
+        return (await count_due(db, running.alert.id, "sms", 100)).rows
 
 
 async def test_claim_opens_attempts_that_say_who_opened_them(ledger: Ledger) -> None:
