@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, exists, func, literal_column, select
+from sqlalchemy import exists, literal_column
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -14,9 +14,8 @@ from kentongan.clock import SECOND, seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from ledger import caps
-from ledger.dialect import db_now, lock_alert, lock_suspects
-from ledger.leases import count_living
-from ledger.opening import Opened, Opener, Which, open_some, state, write_attempts
+from ledger.dialect import lock_alert, lock_suspects
+from ledger.opening import Opened, Opener, Which, count, open_some, state, write_attempts
 from ledger.schema import alerts, deliveries
 
 #: Written out, not bound: a partial index serves only what the planner can read.
@@ -150,21 +149,5 @@ class Due(NamedTuple):
 
 async def count_due(db: AsyncConnection, alert_id: str, channel: str, most: int) -> Due:
     """Return how many deliveries could be claimed now, counting no further than `most`."""
-    counts = [
-        select(func.count())
-        .select_from(
-            select(deliveries.c.id)
-            .where(
-                deliveries.c.alert_id == alert_id,
-                deliveries.c.channel == channel,
-                which,
-                may_run(alert_id, db_now()),
-            )
-            .limit(most)
-            .subquery()
-        )
-        .scalar_subquery()
-        for which in (IS_PENDING, and_(RETRY_WAITS, deliveries.c.due_at <= db_now()))
-    ]
-    count, workers = (await db.execute(select(counts[0] + counts[1], count_living()))).one()
-    return Due(min(int(count), most), int(workers))
+    rows, workers = await count(db, alert_id, channel, least=_LEAST, most=most)
+    return Due(min(rows, most), workers)

@@ -2,7 +2,6 @@
 
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.selectable import ScalarSelect
 
 from kentongan.clock import seconds
 from kentongan.ids import new_id
@@ -47,13 +46,10 @@ async def end(db: AsyncConnection, incarnation: str) -> None:
 
 async def living(db: AsyncConnection) -> int:
     """Return how many workers hold a lease."""
-    return int((await db.execute(select(count_living()))).scalar_one())
-
-
-def count_living() -> ScalarSelect[int]:
-    """Return the same as a part of a query."""
-    holds = incarnations.c.until_at > db_now()
-    return select(func.count()).select_from(incarnations).where(holds).scalar_subquery()
+    count = await db.execute(
+        select(func.count()).select_from(incarnations).where(incarnations.c.until_at > db_now())
+    )
+    return int(count.scalar_one())
 
 
 async def may_lead(db: AsyncConnection, incarnation: str, name: str = "leader") -> bool:

@@ -81,6 +81,19 @@ SELECT t.now,
 FROM (SELECT {now} AS now) AS t
 """
 
+#: What is due, each kind counted to `$4` and no further; and the workers that live.
+_COUNT = """
+SELECT CASE WHEN EXISTS (SELECT 1 FROM alerts WHERE id = $1 AND control = 'active'
+  AND expires_at > t.now + cast($3 AS bigint)) THEN
+ (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE alert_id = $1 AND channel = $2
+  AND work = 'pending' LIMIT $4) AS pending)
+ + (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE alert_id = $1 AND channel = $2
+  AND work = 'retry_wait' AND due_at <= t.now LIMIT $4) AS due)
+ ELSE 0 END,
+ (SELECT count(*) FROM incarnations WHERE until_at > t.now)
+FROM (SELECT {now} AS now) AS t
+"""
+
 _MOVE = "UPDATE deliveries SET work = 'attempting', attempts = attempts + 1, due_at = NULL,"
 _MOVE += " reason = NULL WHERE id IN"
 
@@ -98,6 +111,23 @@ async def state(db: AsyncConnection, alert_id: str, channel: str) -> State:
         [now] = connection.execute("SELECT kentongan_now()").fetchone()
         sql = _numbered(_STATE.format(now="$3"))
         return State(*connection.execute(sql, (alert_id, channel, now)).fetchone())
+
+    return await in_thread(db, look)
+
+
+async def count(
+    db: AsyncConnection, alert_id: str, channel: str, *, least: int, most: int
+) -> tuple[int, int]:
+    """Return how much is due of an alert that lives longer than `least`, and living workers."""
+    given = (alert_id, channel, least, most)
+    if is_postgresql(db):
+        [row] = await fetch(db, _COUNT.format(now=POSTGRESQL_NOW), *given)
+        return row[0], row[1]
+
+    def look(connection: sqlite3.Connection) -> tuple[int, int]:
+        [now] = connection.execute("SELECT kentongan_now()").fetchone()
+        found = connection.execute(_numbered(_COUNT.format(now="$5")), (*given, now)).fetchone()
+        return found[0], found[1]
 
     return await in_thread(db, look)
 

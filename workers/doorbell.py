@@ -92,12 +92,18 @@ class DoorbellWorker(Worker):
 
         Each try at a job costs four round trips, and all workers hear of each turn.
         """
-        # A page full of such turns would hide what waits behind it.
-        takes_all = len(job_ids) >= self.queue_read_limit
+        if len(job_ids) >= self.queue_read_limit:
+            # A page full of such turns would hide what waits behind it.
+            await super().start_jobs(job_ids)
+            return
+        alike: dict[str | bytes, list[bytes]] = {}
         for job_id in job_ids:
-            name = turn_name(job_id.decode())
-            if takes_all or name is None or name not in self._turns_under_way():
-                await super().start_jobs([job_id])
+            alike.setdefault(turn_name(job_id.decode()) or job_id, []).append(job_id)
+        for name, some in alike.items():
+            # What others run is still in the queue; the last to come is the likeliest to wait.
+            for job_id in reversed(some):
+                if name not in self._turns_under_way():
+                    await super().start_jobs([job_id])
 
     def _turns_under_way(self) -> set[str | None]:
         return {turn_name(job_id) for job_id, task in self.tasks.items() if not task.done()}

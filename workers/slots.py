@@ -100,6 +100,11 @@ class Slots:
         return self._all.soon_free(monotonic()) < 1
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing goes, and nothing waits to."""
+        return not self._running and not self._all.waiting
+
+    @property
     def passing(self) -> int:
         """How many sends would get a slot within half a second, were none there yet."""
         return self._all.passing(monotonic())

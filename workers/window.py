@@ -172,7 +172,7 @@ class Flight:
         """Hear that one of the sends has ended."""
         self._down.append(send)
         self._unended -= 1
-        if not self._unended or len(self._down) >= PAGE:
+        if self._is_enough:
             self._wake()
 
     async def _fly(self) -> None:
@@ -189,9 +189,15 @@ class Flight:
             raise
 
     async def _some_down(self) -> None:
-        """Wait until all have ended, a page of them has, or outcomes have waited long enough."""
-        if self._unended and len(self._down) < PAGE:
+        """Wait until a page of them has ended, or outcomes have waited long enough."""
+        if not self._is_enough:
             await self._woken_up()
+
+    @property
+    def _is_enough(self) -> bool:
+        """Whether what is down may be settled: it is a page, or no other window will bring more."""
+        at_rest = not self._unended and self.run.slots[self.showing.alert.lane].is_at_rest
+        return at_rest or len(self._down) >= PAGE
 
     async def _woken_up(self) -> None:
         loop = asyncio.get_running_loop()
