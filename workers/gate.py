@@ -17,7 +17,6 @@ from ledger.claims import LEAST_LIFE
 from ledger.engine import Db, Ledger, LedgerAwayError
 from workers.lease import Lease
 
-
 #: A look that follows another waits so many seconds for others to join it if they are fewer than so
 #: many: a look costs as much as a fifth of a send.
 _FOR_COMPANY, _ENOUGH = 0.0005, 8

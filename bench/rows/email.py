@@ -11,7 +11,7 @@ from bench.world import email_through
 
 _PEOPLE = 8000
 #: Sends of the bare loops, which take so much longer.
-_READY, _BUILT = 4000, 1500
+_READY, _BUILT = 4000, 800
 #: Connections on both sides.
 _CONNECTIONS = 8
 
