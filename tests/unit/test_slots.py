@@ -200,3 +200,27 @@ def test_every_send_ends_once_whatever_is_cut(
         assert not any(bench.at_once.values())
 
     asyncio.run(play())
+
+
+async def test_slots_are_at_rest_when_nothing_goes_and_nothing_waits() -> None:
+    bench = Bench(1, None)
+    seen = [bench.slots.is_at_rest]
+    sends = bench.put(bench.lines[0], 2)
+    seen.append(bench.slots.is_at_rest)
+    bench.may_end.set()
+    await until_over(sends)
+    seen.append(bench.slots.is_at_rest)
+
+    assert seen == [True, False, True]
+
+
+async def test_slots_that_came_free_lately_pass_for_free_and_not_for_idle() -> None:
+    bench = Bench(10, None)
+    [line] = bench.lines
+    bench.may_end.set()
+    await until_over(bench.put(line, 10))
+    bench.may_end.clear()
+    bench.put(line, 4)
+
+    assert (bench.slots.idle(line), bench.slots.room(line)) == (6, 16)
+    assert bench.slots.passing == 16
