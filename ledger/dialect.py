@@ -2,10 +2,11 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     JSON,
@@ -127,6 +128,15 @@ def _is_json(table: Table, name: str) -> bool:
 _ARRAY_OF = {"BIGINT": "bigint", "SMALLINT": "smallint", "INTEGER": "integer", "BOOLEAN": "boolean"}
 
 
+class Update(NamedTuple):
+    """Rows, each found by its `keys` and given its other values; see `update_many`."""
+
+    table: Table
+    rows: Sequence[Row]
+    keys: Sequence[str]
+    guard: str = ""
+
+
 async def update_many(
     db: AsyncConnection,
     table: Table,
@@ -144,18 +154,55 @@ async def update_many(
     """
     if not rows:
         return []
-    values = [name for name in rows[0] if name not in keys]
-    names = [*keys, *values]
-    columns = [_column(table, name, rows) for name in names]
-    if is_postgresql(db):
-        given: dict[str, Any] = {f"u_{n}": c for n, c in zip(names, columns, strict=True)}
-    else:
-        given = {"u_rows": json.dumps(list(zip(*columns, strict=True)))}
-    sql = _update_sql(table, tuple(keys), tuple(values), guard, on_postgresql=is_postgresql(db))
+    sql, given = _update(db, Update(table, rows, keys, guard), returns=True)
     if not params:
         return [tuple(row) for row in await _driven(db, sql, given)]
     done = await db.execute(_prepared(sql), given | dict(params))
     return [tuple(row) for row in done]
+
+
+async def update_all(db: AsyncConnection, *updates: Update) -> None:
+    """Run updates one after the other; on SQLite they cross to the connection's thread together.
+
+    Nobody is told what was hit: each row that SQLite returns lets go of the interpreter's lock.
+    """
+    made = [_update(db, update, returns=False) for update in updates if update.rows]
+    if is_postgresql(db):
+        for sql, given in made:
+            await _driven(db, sql, given)
+        return
+
+    def work(connection: sqlite3.Connection) -> None:
+        for sql, given in made:
+            connection.execute(sql, given)
+
+    await in_thread(db, work)
+
+
+def _update(db: AsyncConnection, update: Update, *, returns: bool) -> tuple[str, dict[str, Any]]:
+    """Return a statement and its parameters, in the order in which they stand in it.
+
+    What is the same in all rows, which is most in a fan-out, is given once.
+    """
+    table, rows, keys, guard = update
+    columns = {name: _column(table, name, rows) for name in rows[0]}
+    same = {n: c[0] for n, c in columns.items() if n not in keys and c.count(c[0]) == len(c)}
+    own = {name: columns[name] for name in columns if name not in same}
+    given: dict[str, Any] = {f"s_{name}": value for name, value in same.items()}
+    if is_postgresql(db):
+        given |= {f"u_{name}": column for name, column in own.items()}
+    else:
+        given["u_rows"] = json.dumps(list(zip(*own.values(), strict=True)))
+    sql = _update_sql(
+        table,
+        tuple(keys),
+        tuple(same),
+        tuple(own),
+        guard,
+        on_postgresql=is_postgresql(db),
+        returns=returns,
+    )
+    return sql, given
 
 
 async def _driven(db: AsyncConnection, sql: str, given: Row) -> Iterable[Any]:
@@ -203,18 +250,31 @@ def _unpacked(names: Sequence[str]) -> str:
 
 @cache
 def _update_sql(
-    table: Table, keys: tuple[str, ...], values: tuple[str, ...], guard: str, *, on_postgresql: bool
+    table: Table,
+    keys: tuple[str, ...],
+    same: tuple[str, ...],
+    own: tuple[str, ...],
+    guard: str,
+    *,
+    on_postgresql: bool,
+    returns: bool,
 ) -> str:
-    names = [*keys, *values]
-    source = _unnested(table, names) if on_postgresql else _unpacked(names)
+    source = _unnested(table, own) if on_postgresql else _unpacked(own)
     joined = " AND ".join(f"{table.name}.{key} = u.{key}" for key in keys)
-    cast = {name for name in values if on_postgresql and _is_json(table, name)}
+    values = {name: f":s_{name}" for name in same}
+    values |= {name: f"u.{name}" for name in own if name not in keys}
     sets = ", ".join(
-        f"{name} = {f'cast(u.{name} AS json)' if name in cast else f'u.{name}'}" for name in values
+        f"{name} = " + (f"cast({value} AS json)" if _is_cast(table, name, on_postgresql) else value)
+        for name, value in values.items()
     )
     returning = ", ".join(f"{table.name}.{key}" for key in keys)
     # Names are our schema's own, never a caller's; values travel as parameters.
     return (
         f"UPDATE {table.name} SET {sets} FROM {source} "  # noqa: S608
-        f"WHERE {joined}{' AND ' + guard if guard else ''} RETURNING {returning}"
+        f"WHERE {joined}{' AND ' + guard if guard else ''}"
+        f"{' RETURNING ' + returning if returns else ''}"
     )
+
+
+def _is_cast(table: Table, name: str, on_postgresql: bool) -> bool:  # noqa: FBT001
+    return on_postgresql and _is_json(table, name)

@@ -16,7 +16,7 @@ from kentongan.outcome import Reason
 from kentongan.receipt import RANK, REACHED_RANK, ReceiptKind
 from kentongan.settling import POLL_AFTER, Resolution
 from ledger.claims import LEAST_LIFE
-from ledger.dialect import Row, insert_many, is_postgresql, lock_alert, update_many
+from ledger.dialect import Row, Update, insert_many, is_postgresql, lock_alert, update_all
 from ledger.driver import fetch, in_thread
 from ledger.engine import read_now
 from ledger.schema import attempts, deliveries, provider_events
@@ -59,18 +59,19 @@ async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
     found = [(s, was.get(s.attempt)) for s in rows]
     ours = [(s, stands) for s, stands in found if stands is not None and stands.outcome is None]
     late = [s for s, stands in found if stands is None or stands.outcome is not None]
-    await update_many(
+    await update_all(
         db,
-        attempts,
-        [_attempt_row(s, stands, now) for s, stands in ours],
-        keys=("delivery_id", "no"),
-    )
-    await update_many(
-        db,
-        deliveries,
-        [_delivery_row(s, stands, running[s.alert_id], now) for s, stands in ours],
-        keys=("id", "attempts"),
-        guard="deliveries.work = 'attempting'",
+        Update(
+            attempts,
+            [_attempt_row(s, stands, now) for s, stands in ours],
+            keys=("delivery_id", "no"),
+        ),
+        Update(
+            deliveries,
+            [_delivery_row(s, stands, running[s.alert_id], now) for s, stands in ours],
+            keys=("id", "attempts"),
+            guard="deliveries.work = 'attempting'",
+        ),
     )
     await insert_many(db, provider_events, [_late_event(s, now) for s in late])
     return len(late)
@@ -160,7 +161,7 @@ class Running:
 
     def work_for(self, work: Work, due_at: int) -> tuple[Work, Reason | None]:
         """Return what `pending` or `retry_wait` becomes here; any other work stays."""
-        if work not in {Work.PENDING, Work.RETRY_WAIT}:
+        if work is not Work.PENDING and work is not Work.RETRY_WAIT:
             return work, None
         if self.stopped:
             return Work.STOPPED, Reason.STOPPED
@@ -171,11 +172,12 @@ class Running:
 
 def _is_proved(s: Settled, was: Any) -> bool:
     """Tell whether a receipt came before an unclear outcome, and shows that it was sent."""
-    return s.outcome == "unknown" and was.receipt > 0
+    return was.receipt > 0 and s.outcome == "unknown"
 
 
 def _attempt_row(s: Settled, was: Any, now: int) -> Row:
     proved = _is_proved(s, was)
+    ask_at = None if s.ask_in is None else now + seconds(s.ask_in)
     return {
         "delivery_id": s.attempt.delivery_id,
         "no": s.attempt.no,
@@ -184,16 +186,12 @@ def _attempt_row(s: Settled, was: Any, now: int) -> Row:
         "reason": s.reason,
         "detail": s.detail or None,
         "provider_id": s.provider_id or was.provider_id,  # an early receipt may have brought it
-        "ask_at": poll_at(was.receipt, now) if proved else _ask_at(s, now),
+        "ask_at": poll_at(was.receipt, now) if proved else ask_at,
         "receipt": max(s.receipt, was.receipt),
         "resolution": Resolution.SETTLED if proved else None,
         "resolution_by": "receipt" if proved else None,
         "resolution_at": now if proved else None,
     }
-
-
-def _ask_at(s: Settled, now: int) -> int | None:
-    return None if s.ask_in is None else now + seconds(s.ask_in)
 
 
 def poll_at(receipt: int, now: int) -> int | None:
@@ -203,7 +201,7 @@ def poll_at(receipt: int, now: int) -> int | None:
 
 
 def _delivery_row(s: Settled, was: Any, running: Running, now: int) -> Row:
-    due_at = now + seconds(s.due_in or 0)
+    due_at = now + seconds(s.due_in) if s.due_in else now
     wanted = Work.SETTLED if is_reached(was) or _is_proved(s, was) else s.work
     if wanted is Work.PENDING and was.deaths:
         wanted = Work.RETRY_WAIT  # it may have killed a worker: it is claimed apart again, at once
@@ -218,7 +216,7 @@ def _delivery_row(s: Settled, was: Any, running: Running, now: int) -> Row:
         "tries": s.tries + int(s.charged),
         "due_at": due_at if work is Work.RETRY_WAIT else None,
         "receipt": best_receipt(was.best, max(s.receipt, was.receipt)),
-        "settled_at": now if work in {Work.SETTLED, Work.FAILED} else None,
+        "settled_at": now if work is Work.SETTLED or work is Work.FAILED else None,
     }
 
 
