@@ -18,6 +18,7 @@ from kentongan.ids import new_id, new_ids
 from kentongan.keyring import Keyring
 from ledger.dialect import db_now, insert_many
 from ledger.engine import Ledger
+from ledger.looks import look
 from ledger.schema_people import audit, audit_chain
 
 PURPOSE = "audit"
@@ -113,8 +114,10 @@ async def chain(db: AsyncConnection, keyring: Keyring, *, limit: int = PAGE) -> 
 
 async def any_unlinked(db: AsyncConnection) -> bool:
     """Tell whether rows wait for their link; it takes no lock."""
-    found = await db.execute(select(audit.c.id).where(audit.c.linked.is_(False)).limit(1))
-    return found.first() is not None
+    return bool(await look(db, _ANY_UNLINKED))
+
+
+_ANY_UNLINKED = select(audit.c.id).where(audit.c.linked.is_(False)).limit(1)
 
 
 async def chain_all(ledger: Ledger, keyring: Keyring) -> Head:

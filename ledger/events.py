@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kentongan.ids import AttemptRef, DeliveryId, new_ids
 from ledger.dialect import insert_many, is_postgresql, update_many
 from ledger.engine import read_now
+from ledger.looks import look
 from ledger.schema import provider_events
 
 
@@ -119,10 +120,10 @@ def _event_of(row: Row[Any]) -> Event:
 
 
 async def any_unjoined(db: AsyncConnection) -> bool:
-    found = await db.execute(
-        select(provider_events.c.id).where(provider_events.c.joined_at.is_(None)).limit(1)
-    )
-    return found.first() is not None
+    return bool(await look(db, _ANY_UNJOINED))
+
+
+_ANY_UNJOINED = select(provider_events.c.id).where(provider_events.c.joined_at.is_(None)).limit(1)
 
 
 async def mark(db: AsyncConnection, verdicts: Mapping[str, str], now: int) -> None:

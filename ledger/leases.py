@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kentongan.clock import seconds
 from kentongan.ids import new_id
 from ledger.dialect import db_now, insert_or_skip
+from ledger.looks import look
 from ledger.schema import incarnations, leader
 
 #: Seconds that a lease is good for, and between renewals (design, section 6).
@@ -46,10 +47,11 @@ async def end(db: AsyncConnection, incarnation: str) -> None:
 
 async def living(db: AsyncConnection) -> int:
     """Return how many workers hold a lease."""
-    count = await db.execute(
-        select(func.count()).select_from(incarnations).where(incarnations.c.until_at > db_now())
-    )
-    return int(count.scalar_one())
+    [[count]] = await look(db, _LIVING)
+    return int(count)
+
+
+_LIVING = select(func.count()).select_from(incarnations).where(incarnations.c.until_at > db_now())
 
 
 async def may_lead(db: AsyncConnection, incarnation: str, name: str = "leader") -> bool:

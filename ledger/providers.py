@@ -12,6 +12,7 @@ from kentongan.clock import seconds
 from kentongan.weights import Shares, returned
 from ledger.dialect import db_now, insert_or_skip
 from ledger.engine import read_now
+from ledger.looks import look
 from ledger.schema_providers import provider_health
 
 #: Seconds between probes of a provider that is set aside, and between trials of a half-open one.
@@ -60,27 +61,30 @@ async def register(db: AsyncConnection, who: Sequence[Who]) -> None:
 
 async def standings(db: AsyncConnection) -> list[Standing]:
     """Return how all providers stand that some worker has in its settings."""
-    rows = await db.execute(
-        select(provider_health)
-        .where(provider_health.c.seen_at > db_now() - seconds(FORGOTTEN_AFTER))
-        .order_by(provider_health.c.channel, provider_health.c.provider)
-    )
-    return [_standing_of(row) for row in rows]
+    return [_standing_of(row) for row in await look(db, _STANDINGS)]
 
 
-def _standing_of(row: Any) -> Standing:
-    circuit = Circuit.HALF_OPEN if row.half_open_at is not None else Circuit.OPEN
+_STANDINGS = (
+    select(provider_health)
+    .where(provider_health.c.seen_at > db_now() - seconds(FORGOTTEN_AFTER))
+    .order_by(provider_health.c.channel, provider_health.c.provider)
+)
+
+
+def _standing_of(found: Sequence[Any]) -> Standing:
+    row = dict(zip(provider_health.c.keys(), found, strict=True))
+    circuit = Circuit.HALF_OPEN if row["half_open_at"] is not None else Circuit.OPEN
     return Standing(
-        channel=row.channel,
-        provider=row.provider,
-        circuit=Circuit.CLOSED if row.opened_at is None else circuit,
-        share=row.share,
-        moved_at=row.moved_at,
-        slow=row.slow,
-        faults=row.faults,
-        reason=row.reason or "",
-        detail=row.detail or "",
-        opened_at=row.opened_at,
+        channel=row["channel"],
+        provider=row["provider"],
+        circuit=Circuit.CLOSED if row["opened_at"] is None else circuit,
+        share=row["share"],
+        moved_at=row["moved_at"],
+        slow=bool(row["slow"]),
+        faults=row["faults"],
+        reason=row["reason"] or "",
+        detail=row["detail"] or "",
+        opened_at=row["opened_at"],
     )
 
 

@@ -2,8 +2,20 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Table,
+    delete,
+    exists,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,6 +23,7 @@ from kentongan.clock import SECOND, seconds
 from kentongan.ids import AttemptRef
 from ledger.dialect import insert_or_skip, is_postgresql, update_many
 from ledger.engine import read_now
+from ledger.looks import look
 from ledger.schema import attempts
 from ledger.schema_providers import conversations, sender_days, sender_health
 
@@ -53,22 +66,23 @@ async def set_aside(db: AsyncConnection, who: From, *, reason: str, detail: str)
 
 async def aside(db: AsyncConnection) -> list[Aside]:
     """Return all senders that are set aside."""
-    rows = await db.execute(
-        select(sender_health).order_by(
-            sender_health.c.channel, sender_health.c.provider, sender_health.c.sender
-        )
-    )
     return [
         Aside(
-            channel=row.channel,
-            provider=row.provider,
-            sender=row.sender,
-            reason=row.reason,
-            detail=row.detail,
-            aside_at=row.aside_at,
+            channel=channel,
+            provider=provider,
+            sender=sender,
+            reason=reason,
+            detail=detail,
+            aside_at=aside_at,
         )
-        for row in rows
+        for channel, provider, sender, reason, detail, aside_at in await look(db, _ASIDE)
     ]
+
+
+_ASIDE = select(
+    *(sender_health.c.channel, sender_health.c.provider, sender_health.c.sender),
+    *(sender_health.c.reason, sender_health.c.detail, sender_health.c.aside_at),
+).order_by(sender_health.c.channel, sender_health.c.provider, sender_health.c.sender)
 
 
 async def take_probes(db: AsyncConnection) -> list[From]:
@@ -160,8 +174,20 @@ async def reassign(db: AsyncConnection, moved: Sequence[tuple[AttemptRef, str, s
 
 async def any_talks(db: AsyncConnection, channels: Sequence[str]) -> frozenset[str]:
     """Return the channels on which anybody ever wrote to us."""
-    found = select(conversations.c.channel).where(conversations.c.channel.in_(sorted(channels)))
-    return frozenset((await db.execute(found.distinct())).scalars())
+    if not channels:
+        return frozenset()
+    return frozenset(channel for (channel,) in await look(db, _talks(tuple(channels))))
+
+
+@cache
+def _talks(channels: tuple[str, ...]) -> CompoundSelect[Any]:
+    """Ask for one conversation of each, where there may be as many as people."""
+    return union_all(
+        *(
+            select(literal(channel)).where(exists().where(conversations.c.channel == channel))
+            for channel in channels
+        )
+    )
 
 
 def _is(table: Table, who: From) -> ColumnElement[bool]:

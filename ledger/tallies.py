@@ -11,8 +11,9 @@ from kentongan.clock import seconds
 from kentongan.ids import first_id
 from kentongan.receipt import RANK, REACHED_RANK, ReceiptKind
 from kentongan.weights import ERROR_WINDOW, MOST_SLOW, SLOW_AFTER, SLOW_WINDOW
-from ledger.dialect import is_postgresql
+from ledger.dialect import db_now, is_postgresql
 from ledger.engine import read_now
+from ledger.looks import look
 from ledger.providers import Who
 from ledger.schema import attempts
 from ledger.schema_providers import provider_tallies
@@ -55,19 +56,20 @@ async def add(db: AsyncConnection, tallies: Mapping[Who, Tally]) -> None:
 
 async def lately(db: AsyncConnection) -> dict[Who, Tally]:
     """Return what providers did within `ERROR_WINDOW`."""
-    since = (await read_now(db) - seconds(ERROR_WINDOW)) // seconds(SLOT)
-    at = provider_tallies.c
-    rows = await db.execute(
-        select(
-            at.channel,
-            at.provider,
-            func.sum(at.handed).label("handed"),
-            func.sum(at.errors).label("errors"),
-        )
-        .where(at.slot > since)
-        .group_by(at.channel, at.provider)
+    return {
+        (channel, provider): Tally(int(handed), int(errors))
+        for channel, provider, handed, errors in await look(db, _LATELY)
+    }
+
+
+_LATELY = (
+    select(
+        *(provider_tallies.c.channel, provider_tallies.c.provider),
+        *(func.sum(provider_tallies.c.handed), func.sum(provider_tallies.c.errors)),
     )
-    return {(r.channel, r.provider): Tally(int(r.handed), int(r.errors)) for r in rows}
+    .where(provider_tallies.c.slot > (db_now() - seconds(ERROR_WINDOW)) // seconds(SLOT))
+    .group_by(provider_tallies.c.channel, provider_tallies.c.provider)
+)
 
 
 async def forget(db: AsyncConnection) -> None:

@@ -12,8 +12,9 @@ from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from kentongan.outcome import Reason
 from kentongan.settling import ASK_AFTER, LONGEST_OPEN
-from ledger.dialect import is_postgresql, update_many
+from ledger.dialect import db_now, is_postgresql, update_many
 from ledger.engine import read_now
+from ledger.looks import look
 from ledger.schema import attempts, deliveries, incarnations, provider_events
 
 #: Whoever takes up an attempt has this many seconds to ask; then another may.
@@ -22,11 +23,8 @@ _HOLD = 20.0
 
 async def any_due(db: AsyncConnection) -> bool:
     """Tell whether there is anything to declare or to ask about; it takes no lock."""
-    now = await read_now(db)
-    asked = select(attempts.c.no).where(attempts.c.ask_at <= now).limit(1)
-    if (await db.execute(asked)).first() is not None:
-        return True
-    return (await db.execute(_abandoned_at(now).limit(1))).first() is not None
+    [[due]] = await look(db, _ANY_DUE)
+    return bool(due)
 
 
 async def declare_unknown(db: AsyncConnection, limit: int) -> int:
@@ -82,15 +80,20 @@ async def _abandoned(db: AsyncConnection, limit: int, now: int) -> Sequence[Any]
     return (await db.execute(query)).all()
 
 
-def _is_alive(now: int) -> ColumnElement[bool]:
+def _is_alive(now: int | db_now) -> ColumnElement[bool]:
     return exists().where(incarnations.c.id == attempts.c.worker, incarnations.c.until_at > now)
 
 
-def _abandoned_at(now: int) -> Select[Any]:
+def _abandoned_at(now: int | db_now) -> Select[Any]:
     longest = seconds(LONGEST_OPEN.total_seconds())
     return select(attempts.c.delivery_id, attempts.c.no).where(
         attempts.c.outcome.is_(None), or_(~_is_alive(now), attempts.c.opened_at < now - longest)
     )
+
+
+_ANY_DUE = select(
+    or_(exists().where(attempts.c.ask_at <= db_now()), _abandoned_at(db_now()).exists())
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
