@@ -15,7 +15,7 @@ from sqlalchemy.sql.selectable import CompoundSelect
 from ledger.dialect import is_postgresql
 from ledger.driver import fetch, in_thread
 
-Query = Select[Any] | CompoundSelect[Any]
+Query = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 Rows = Sequence[Sequence[Any]]
 
 

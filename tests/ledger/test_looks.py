@@ -2,16 +2,15 @@
 
 import asyncio
 import time
-from typing import Any
 
-from sqlalchemy import Select, literal, select
+from sqlalchemy import literal, select
 
 from ledger import senders
 from ledger.dialect import db_now
 from ledger.engine import Ledger
 from ledger.looks import look
 
-NOW: Select[Any] = select(db_now(), literal("10 % of Nusa's :people"))
+NOW = select(db_now(), literal("10 % of Nusa's :people"))
 
 
 async def test_same_look_reads_the_clock_and_says_its_words_anew(ledger: Ledger) -> None:
