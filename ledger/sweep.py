@@ -25,6 +25,7 @@ from kentongan.expansion import Stage
 from kentongan.outcome import Reason
 from ledger.claims import IS_PENDING, LEAST_LIFE, RETRY_WAITS
 from ledger.dialect import db_now, is_postgresql, lock_alert
+from ledger.looks import look
 from ledger.schema import alert_progress, alerts, attempts, deliveries
 from ledger.schema_people import suppressions
 
@@ -57,6 +58,8 @@ async def open_alerts(
     db: AsyncConnection, after: OpenAlert | None = None, limit: int = MOST
 ) -> list[OpenAlert]:
     """Return alerts that are not closed and not still ahead: the urgent first, then the oldest."""
+    if not await look(db, _ANY_OPEN):
+        return []
     due = alert_progress.c.expand_at <= db_now()
     expired = alerts.c.expires_at <= db_now() + seconds(LEAST_LIFE)
     stopped = alerts.c.control == Control.STOPPED
@@ -84,6 +87,9 @@ async def open_alerts(
     if after is not None:
         query = query.where(tuple_(alerts.c.lane, alerts.c.id) > tuple_(after.lane, after.id))
     return [_open_alert(row) for row in await db.execute(query)]
+
+
+_ANY_OPEN = select(alert_progress.c.alert_id).where(alert_progress.c.closed_at.is_(None)).limit(1)
 
 
 def _open_alert(row: Any) -> OpenAlert:
