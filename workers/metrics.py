@@ -12,6 +12,7 @@ from kentongan.alert import Alert
 from kentongan.clock import SECOND
 from kentongan.outcome import Outcome
 from workers.lease import Lease
+from workers.times import Times
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: Seconds; a call at one a second, a thousand people long, still falls into a bucket of its own.
@@ -29,13 +30,13 @@ class Metrics:
             ["channel", "provider", "outcome"],
             registry=at,
         )
-        self._duration = Histogram(
+        self._duration = Times(
             "kentongan_attempt_duration_seconds",
             "From the slot to the outcome.",
             ["channel", "provider"],
             registry=at,
         )
-        self._latency = Histogram(
+        self._latency = Times(
             "kentongan_delivery_latency_seconds",
             "From the acceptance of an alert (or its due time) to the hand-over.",
             ["channel", "provider", "lane"],
@@ -76,12 +77,13 @@ class Metrics:
     ) -> None:
         """Count attempts by outcome and time; None: it had no slot, or was cut short there."""
         who = (channel.channel, channel.provider)
-        duration, counts = self._duration.labels(*who), dict[type[Outcome], int]()
+        took, counts = list[float](), dict[type[Outcome], int]()
         for outcome, seconds in tried:
             if outcome is not None and seconds is not None:
-                duration.observe(seconds)
+                took.append(seconds)
                 kind = type(outcome)
                 counts[kind] = counts.get(kind, 0) + 1
+        self._duration.observe(who, took)
         for kind, count in counts.items():
             self._attempts.labels(*who, kind.__name__.lower()).inc(count)
 
@@ -91,9 +93,8 @@ class Metrics:
             return
         due = max(alert.accepted_at, alert.send_at or 0)
         late = max(0.0, time() - due / SECOND)
-        latency = self._latency.labels(channel.channel, channel.provider, alert.lane)
-        for _ in range(count):
-            latency.observe(late)
+        who = (channel.channel, channel.provider, alert.lane.value)
+        self._latency.observe(who, [late], times=count)
 
     def joined(self, verdicts: Mapping[str, int]) -> None:
         for verdict, count in verdicts.items():

@@ -55,6 +55,20 @@ def settled_of(
     has_others: bool = False,
 ) -> Settled:
     """Return what to write down for an attempt; `has_others`: another provider may take it soon."""
+    if isinstance(outcome, Accepted):  # nearly all: said in one go
+        provider_id, receipt = outcome.provider_id, outcome.receipt
+        return Settled(
+            attempt=claimed.attempt,
+            alert_id=alert.id,
+            channel=channel.channel,
+            outcome="accepted",
+            work=Work.SETTLED,
+            provider_id=_storable(provider_id) if provider_id else None,
+            receipt=RANK[receipt],
+            charged=True,
+            tries=claimed.tries,
+            ask_in=_first_poll(channel, receipt, provider_id),
+        )
     word, work, more = _told(channel, claimed, outcome, has_others=has_others)
     return Settled(
         attempt=claimed.attempt,
@@ -68,17 +82,17 @@ def settled_of(
 
 
 def _told(
-    channel: AnyChannel, claimed: Claimed, outcome: Outcome, *, has_others: bool
+    channel: AnyChannel,
+    claimed: Claimed,
+    outcome: Deferred | Refused | Unknown | NotBegun,
+    *,
+    has_others: bool,
 ) -> tuple[str, Work, dict[str, Any]]:
     """Return an outcome's word, what becomes of the delivery, and the rest of `Settled`."""
     match outcome:
-        case Accepted(provider_id, receipt):
-            ask_in = _first_poll(channel, receipt, provider_id)
-            told: dict[str, Any] = {"charged": True, "receipt": RANK[receipt], "ask_in": ask_in}
-            return "accepted", Work.SETTLED, told | _id(provider_id)
         case Deferred(reason, detail):
             due_in = _due_in(channel, claimed, outcome, has_others=has_others)
-            told = {"charged": outcome.counted, "due_in": due_in}
+            told: dict[str, Any] = {"charged": outcome.counted, "due_in": due_in}
             work = Work.FAILED if due_in is None else Work.RETRY_WAIT
             return "deferred", work, told | _why(reason, detail)
         case Refused(reason, detail):

@@ -70,6 +70,8 @@ async def regrouped(
     others = {} if route.is_trial or channel not in health.talks else _ways(health, side, channel)
     others.pop((route.channel.provider, route.sender.name), None)
     talks = await senders.talks_to(db, channel, [c.address for c in claimed]) if others else {}
+    if not talks:
+        return {route.key: (route, list(claimed))}
     for one in claimed:
         theirs = others.get(talks.get(one.address, ("", "")), route)
         groups.setdefault(theirs.key, (theirs, []))[1].append(one)
