@@ -15,7 +15,7 @@ from kentongan.clock import SECOND
 from kentongan.outcome import Outcome, Reason
 from kentongan.weights import ERROR_WINDOW, SLOW_WINDOW, Seen, Shares, moved
 from ledger import providers, senders, tallies
-from ledger.engine import Ledger, read_now
+from ledger.engine import Ledger
 from ledger.providers import Standing, Who
 from ledger.tallies import Tally
 
@@ -118,13 +118,12 @@ class Judge:
         async with self._ledger.read() as db:
             standings = {one.who: one for one in await providers.standings(db)}
             lately = await tallies.lately(db)
-            now = await read_now(db)
         for side in sides:
             for channel in side:
                 some = [one for one in side.of(channel) if one.has_one_provider]
                 await self._open_circuits(some, standings, lately)
                 if len(some) > 1:
-                    await self._move(some, side.shares(channel), standings, lately, now)
+                    await self._move(some, side.shares(channel), standings, lately)
                 self._say_if_all_fail(channel, some, standings)
 
     async def _measure_slowness(self) -> None:
@@ -164,8 +163,8 @@ class Judge:
         resting: Shares,
         standings: Mapping[Who, Standing],
         lately: Mapping[Who, Tally],
-        now: int,
     ) -> None:
+        now = await self._ledger.now()
         known = {one.provider: standings.get(who_is(one)) for one in some}
         last = max((s.moved_at for s in known.values() if s and s.moved_at), default=None)
         quiet = float("inf") if last is None else (now - last) / SECOND
