@@ -161,7 +161,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
         self, envelope: Envelope, address: str, content: bytes, gate: Gate
     ) -> Outcome:
         urgent = envelope.lane is Lane.FLASH
-        ends = asyncio.get_running_loop().time() + self.settings.total_timeout
+        ends = time.monotonic() + self.settings.total_timeout
         while True:
             try:
                 async with self._pool.place(urgent=urgent, ends=ends) as place:
@@ -184,7 +184,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
             place,
             self._patience,
             attempt_no=envelope.attempt.no,
-            not_after=asyncio.get_running_loop().time() + envelope.remaining,
+            not_after=time.monotonic() + envelope.remaining,
             ask=partial(gate, talk.transport),
         )
         return await transaction.carry(self._letter(talk.extensions, envelope, address, content))
@@ -203,7 +203,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @override
     async def probe(self) -> None:
         try:
-            ends = asyncio.get_running_loop().time() + self.settings.total_timeout
+            ends = time.monotonic() + self.settings.total_timeout
             async with self._pool.place(urgent=True, ends=ends) as place:
                 await place.end(b"NOOP\r\n", patience=self.settings.reply_timeout).answer
         except NoConnectionError as error:

@@ -36,7 +36,7 @@ class Due:
     """The replies that one letter waits for: fewer where 421 is one, which ends it all.
 
     They may let `patience` seconds pass each once those before them have come, but not beyond
-    `ends`, the loop's time, and so may the relay with taking what is written, but not beyond
+    `ends`, a monotonic time, and so may the relay with taking what is written, but not beyond
     `not_after` either. `heard` are the replies as far as they came; `answer` raises `LostError`,
     `GarbledError` or `TimeoutError`.
     """
@@ -159,16 +159,14 @@ class Conversation(asyncio.BufferedProtocol):
         reply = _read(line)
         if reply is None or (self._lines and not line.startswith(self._lines[0][:3])):
             self._break_off(GarbledError("the relay sent something that is no reply"))
-        elif line[3:4] == b"-":
+            return
+        if line[3:4] == b"-":
             self._lines.append(line)
-        elif self._lines:
+            return
+        if self._lines:
             text = b" ".join([each[4:].strip() for each in (*self._lines, line)])
             self._lines.clear()
-            self._answer(Reply(reply.code, text.decode(errors="replace")))
-        else:
-            self._answer(reply)
-
-    def _answer(self, reply: Reply) -> None:
+            reply = Reply(reply.code, text.decode(errors="replace"))
         if not self._dues:  # mostly 421: the relay says good night to an idle connection
             self._break_off(GarbledError("the relay spoke unasked"))
             return
@@ -185,7 +183,7 @@ class Conversation(asyncio.BufferedProtocol):
     def _wait_on(self) -> None:
         """Begin to wait anew. One timer serves all: it looks, when due, whether it still is."""
         due = self._dues[0]
-        deadline = min(self._loop.time() + due.patience, due.ends)
+        deadline = min(monotonic() + due.patience, due.ends)
         if self._is_held_up:
             deadline = min(deadline, due.not_after)
         self._deadline = deadline
@@ -199,7 +197,7 @@ class Conversation(asyncio.BufferedProtocol):
         self._timer = None
         if not self._dues:
             return
-        if self._loop.time() < self._deadline:
+        if monotonic() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._look)
         else:
             # Cut off too: an answer that came now would be taken for that to the next command.

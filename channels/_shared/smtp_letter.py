@@ -55,14 +55,22 @@ class _Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Pieces:
+    """What lies end to end: pieces that are ready, and which of them are a person's, by field."""
+
+    parts: tuple[bytes, ...]
+    gaps: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Skeleton:
     """A letter without its person: pieces that are ready, and the names of those that are not.
 
     `has_button`: whether it carries List-Unsubscribe.
     """
 
-    named: tuple[bytes | str, ...]
-    nameless: tuple[bytes | str, ...]
+    named: _Pieces
+    nameless: _Pieces
     has_button: bool
 
     def filled(self, person: Person) -> bytes:
@@ -76,7 +84,10 @@ class Skeleton:
             needs_escape = _MARKUP.search(value) is not None
             own[f"{field} in markup"] = _soft(escape(value)) if needs_escape else plain
         pieces = self.named if name else self.nameless
-        return b"".join([own[piece] if isinstance(piece, str) else piece for piece in pieces])
+        filled = list(pieces.parts)
+        for at, field in pieces.gaps:
+            filled[at] = own[field]
+        return b"".join(filled)
 
     def _personal_head(self, person: Person, name: str) -> bytes:
         # No line of it can begin with a dot: each is a header, or goes on with a blank.
@@ -113,7 +124,7 @@ def skeleton(wording: Wording, organisation: str, sender: str, *, linked: bool) 
     )
 
 
-def _pieces(parts: Sequence[bytes | _Gap], *, named: bool) -> tuple[bytes | str, ...]:
+def _pieces(parts: Sequence[bytes | _Gap], *, named: bool) -> _Pieces:
     """Lay the parts end to end, in as few pieces as there can be."""
     pieces: list[bytes | str] = ["head"]
     for part in parts:
@@ -123,7 +134,10 @@ def _pieces(parts: Sequence[bytes | _Gap], *, named: bool) -> tuple[bytes | str,
                 pieces[-1] = last + piece
             else:
                 pieces.append(piece)
-    return tuple(pieces)
+    return _Pieces(
+        parts=tuple(piece if isinstance(piece, bytes) else b"" for piece in pieces),
+        gaps=tuple((at, piece) for at, piece in enumerate(pieces) if isinstance(piece, str)),
+    )
 
 
 def _head(wording: Wording, organisation: str, sender: str, boundary: str) -> bytes:

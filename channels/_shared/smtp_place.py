@@ -29,7 +29,7 @@ class Place:
     """One letter's place on a connection; what it says before its turn has come waits here.
 
     A letter that goes through says an envelope with `open`, and its last words with `end`. `ends`
-    is the loop's time by which it must be done.
+    is the monotonic time by which it must be done.
     """
 
     __slots__ = (

@@ -56,7 +56,7 @@ class Pool:
         self._is_closed = False
 
     def place(self, *, urgent: bool, ends: float) -> AbstractAsyncContextManager[Place]:
-        """Lend a place on a conversation, until `ends` of the loop's time at the latest.
+        """Lend a place on a conversation, until the monotonic time `ends` at the latest.
 
         Raises `NoConnectionError` where none is free in time and no new one can be made.
         """

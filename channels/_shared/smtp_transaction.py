@@ -4,10 +4,10 @@ RFC 5321 for the dialogue, RFC 2920 for pipelining. What decides between *deferr
 is the final dot: mail data without it cannot be delivered, and with it nobody but the relay knows.
 """
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from channels._shared.smtp import GarbledError, LostError
 from channels._shared.smtp_place import Place
@@ -49,7 +49,7 @@ class Transaction:
         not_after: float = math.inf,
         ask: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`not_after`: the loop's time from which no final dot may leave any more.
+        """`not_after`: the monotonic time from which no final dot may leave any more.
 
         `ask` asks the gate, which has just let us through, again if the relay was long in coming to
         the point; what it raises passes through, and nothing has been handed over.
@@ -60,7 +60,7 @@ class Transaction:
         self._attempt_no = attempt_no
         self._not_after = not_after
         self._ask = ask
-        self._asked_at = asyncio.get_running_loop().time()
+        self._asked_at = monotonic()
         self._is_written = False
 
     @property
@@ -121,7 +121,7 @@ class Transaction:
 
     async def _ask_again(self) -> None:
         """Ask the gate again if it was long ago: the letters before may have taken their time."""
-        late = asyncio.get_running_loop().time() - self._asked_at > _FRESH
+        late = monotonic() - self._asked_at > _FRESH
         if late and self._ask is not None:
             try:
                 await self._ask()
@@ -189,7 +189,7 @@ class Transaction:
         return outcome_of(reply, stage, self._attempt_no)
 
     def _is_late(self) -> bool:
-        return asyncio.get_running_loop().time() >= self._not_after
+        return monotonic() >= self._not_after
 
 
 #: Its commands, and the replies with which the dialogue goes on.
