@@ -67,8 +67,15 @@ def bell_name(lane: Lane) -> str:
 
 
 def turn_name(job_id: str) -> str | None:
-    """Return what all turns of an alert's channel have in common, None for any other job."""
-    return job_id.rpartition(":")[0] if job_id.startswith("turn:") else None
+    """Return what all turns of an alert's channel have in common, None for any other job.
+
+    Ids of older workers name neither alert nor channel: such a turn is like no other.
+    """
+    match job_id.split(":"):
+        case ["turn", alert_id, channel, _]:
+            return f"turn:{alert_id}:{channel}"
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

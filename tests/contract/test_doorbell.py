@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic
 from typing import Any
 
@@ -140,6 +141,27 @@ async def test_worker_leaves_other_turns_of_an_alert_to_others(
             assert len(mine.begun) == 2
             mine.go.set()
             await until(lambda: len(mine.done) == 2)
+
+
+async def test_turns_whose_ids_name_no_alert_are_all_taken(
+    queue: Queue, valkey: PrivateValkey
+) -> None:
+    desk = Desk()
+    async with at_work(valkey, desk):
+        for n in range(3):
+            await handed_in_as_of_old(queue, f"alert {n}")
+        await queue.redis.publish(bell_name(Lane.FLASH), "0")
+
+        await until(lambda: len(desk.begun) == 3)
+
+
+async def handed_in_as_of_old(queue: Queue, alert: str) -> None:
+    """Hand a turn in under the id that workers gave it before ids said whose turn it is."""
+    await queue.redis.enqueue_job(
+        *("turn", alert, "sms", 0, "nonce"),
+        _job_id=f"turn:{token_hex(8)}",
+        _queue_name=queue_name(Lane.FLASH),
+    )
 
 
 async def test_other_lane_is_left_alone(queue: Queue, valkey: PrivateValkey) -> None:
