@@ -263,10 +263,10 @@ def _update_sql(
     joined = " AND ".join(f"{table.name}.{key} = u.{key}" for key in keys)
     values = {name: f":s_{name}" for name in same}
     values |= {name: f"u.{name}" for name in own if name not in keys}
-    sets = ", ".join(
-        f"{name} = " + (f"cast({value} AS json)" if _is_cast(table, name, on_postgresql) else value)
-        for name, value in values.items()
-    )
+    for name in values:
+        if _is_cast(table, name, on_postgresql=on_postgresql):
+            values[name] = f"cast({values[name]} AS json)"
+    sets = ", ".join(f"{name} = {value}" for name, value in values.items())
     returning = ", ".join(f"{table.name}.{key}" for key in keys)
     # Names are our schema's own, never a caller's; values travel as parameters.
     return (
@@ -276,5 +276,5 @@ def _update_sql(
     )
 
 
-def _is_cast(table: Table, name: str, on_postgresql: bool) -> bool:  # noqa: FBT001
+def _is_cast(table: Table, name: str, *, on_postgresql: bool) -> bool:
     return on_postgresql and _is_json(table, name)
