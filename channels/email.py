@@ -16,7 +16,6 @@ from channels._shared.smtp import Conversation, GarbledError, LostError
 from channels._shared.smtp_address import Addresses, normal_address
 from channels._shared.smtp_frame import framed, one_line, text_of, warm_up
 from channels._shared.smtp_letter import Person, Skeleton, date_header, skeleton
-from channels._shared.smtp_place import Place
 from channels._shared.smtp_pool import Pool, StrandedError
 from channels._shared.smtp_relay import NoConnectionError, Relay, open_conversation
 from channels._shared.smtp_settings import EmailSettings, Tls
@@ -160,34 +159,29 @@ class Email(Channel[EmailSettings, PreparedMail]):
     async def _hand_over(
         self, envelope: Envelope, address: str, content: bytes, gate: Gate
     ) -> Outcome:
-        urgent = envelope.lane is Lane.FLASH
-        ends = time.monotonic() + self.settings.total_timeout
+        urgent, now = envelope.lane is Lane.FLASH, time.monotonic()
+        ends, dies_at = now + self.settings.total_timeout, now + envelope.remaining
         while True:
             try:
                 async with self._pool.place(urgent=urgent, ends=ends) as place:
                     await gate(place.talk.transport)
-                    return await self._carry(place, envelope, address, content, gate)
+                    if not (address.isascii() or "smtputf8" in place.talk.extensions):
+                        return _NO_SMTPUTF8
+                    letter = self._letter(place.talk.extensions, envelope, address, content)
+                    transaction = Transaction(
+                        place,
+                        self._patience,
+                        attempt_no=envelope.attempt.no,
+                        not_after=dies_at,
+                        ask=partial(gate, place.talk.transport),
+                    )
+                    return await transaction.carry(letter)
             except StrandedError:
-                continue  # nobody follows anybody now, so that this happens once
+                continue  # mostly nobody follows anybody now, so that this happens once
             except NotBegunError as stop:
                 return NotBegun(stop.reason)
             except NoConnectionError as error:
                 return error.outcome
-
-    async def _carry(
-        self, place: Place, envelope: Envelope, address: str, content: bytes, gate: Gate
-    ) -> Outcome:
-        talk = place.talk
-        if not (address.isascii() or "smtputf8" in talk.extensions):
-            return Refused(Reason.INVALID_ADDRESS, "the relay takes ASCII addresses only")
-        transaction = Transaction(
-            place,
-            self._patience,
-            attempt_no=envelope.attempt.no,
-            not_after=time.monotonic() + envelope.remaining,
-            ask=partial(gate, talk.transport),
-        )
-        return await transaction.carry(self._letter(talk.extensions, envelope, address, content))
 
     @override
     def authenticate(self, callback: Callback) -> None:
@@ -203,13 +197,23 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @override
     async def probe(self) -> None:
         try:
-            ends = time.monotonic() + self.settings.total_timeout
-            async with self._pool.place(urgent=True, ends=ends) as place:
-                await place.end(b"NOOP\r\n", patience=self.settings.reply_timeout).answer
+            await self._probe_until(time.monotonic() + self.settings.total_timeout)
         except NoConnectionError as error:
             raise CannotAskError(error.outcome.detail) from None
         except (LostError, GarbledError, TimeoutError) as error:
             raise CannotAskError(str(error) or "the relay did not answer in time") from None
+
+    async def _probe_until(self, ends: float) -> None:
+        while True:
+            async with self._pool.place(urgent=True, ends=ends) as place:
+                asked = place.end(b"NOOP\r\n", patience=self.settings.reply_timeout)
+                try:
+                    await asked.answer
+                except LostError:
+                    if place.follows:  # the trouble may be that of the letter before
+                        continue
+                    raise
+                return
 
     @override
     async def warm(self) -> None:
@@ -289,5 +293,7 @@ def xtext(text: str) -> str:
     """Encode a parameter as RFC 3461, section 4, asks: `+`, `=` and what is not printable ASCII."""
     return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
 
+
+_NO_SMTPUTF8 = Refused(Reason.INVALID_ADDRESS, "the relay takes ASCII addresses only")
 
 CHANNEL = Email

@@ -1,5 +1,6 @@
 """What a channel answers at once when it is asked to send one message."""
 
+from asyncio import CancelledError
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -123,3 +124,7 @@ class NotBegunError(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class CutUnsentError(CancelledError):
+    """A send was cancelled that had passed the gate and handed nothing over: it was not begun."""

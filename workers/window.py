@@ -11,6 +11,7 @@ from kentongan.caps import is_capped
 from kentongan.message import Envelope
 from kentongan.outcome import (
     Accepted,
+    CutUnsentError,
     Deferred,
     NotBegun,
     NotBegunError,
@@ -61,6 +62,9 @@ class _Send:
             return
         try:
             self.outcome = await self._try()
+        except CutUnsentError:
+            self.outcome = NotBegun(Reason.HANDED_BACK)
+            raise
         finally:
             flight.run.lease.release(self._transport)
         self.took = monotonic() - slotted

@@ -71,6 +71,7 @@ class Conversation(asyncio.BufferedProtocol):
         self.letters = 0
         self.made = self.idle_since = monotonic()
         self.is_open = not transport.is_closing()
+        self.was_cut = False  # by us, for no fault of the relay's
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._transport = transport
         self._dues: deque[Due] = deque()
@@ -135,6 +136,10 @@ class Conversation(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Close at once; what is still in our buffer never leaves."""
+        self.was_cut = self.was_cut or self.is_open
+        self._close()
+
+    def _close(self) -> None:
         if self.is_open:
             self._held_back = self.holds_back
             self.is_open = False
@@ -178,7 +183,7 @@ class Conversation(asyncio.BufferedProtocol):
             if not due.answer.done():
                 due.answer.set_result(due.heard)
         if reply.code == 421:
-            self.abort()
+            self._close()
 
     def _wait_on(self) -> None:
         """Begin to wait anew. One timer serves all: it looks, when due, whether it still is."""
@@ -205,7 +210,7 @@ class Conversation(asyncio.BufferedProtocol):
 
     def _break_off(self, fault: Exception) -> None:
         """End it for the fault of whoever is being answered; to those behind it is a loss."""
-        self.abort()
+        self._close()
         if self._dues:
             self._dues.popleft().fail(fault)
         self._lose()

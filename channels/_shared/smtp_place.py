@@ -6,9 +6,12 @@ brings the answers to both.
 """
 
 import math
+from time import monotonic
 from typing import NamedTuple, Protocol
 
-from channels._shared.smtp import Conversation, Due
+from channels._shared.smtp import Conversation, Due, LostError
+
+_TOO_LONG = "the letter before took too long"
 
 
 class Host(Protocol):
@@ -33,8 +36,8 @@ class Place:
     """
 
     __slots__ = (
-        *("_host", "_last", "before", "behind", "ends", "follows"),
-        *("has_ended", "has_left", "has_opened", "talk", "unsaid", "urgent"),
+        *("_due", "_host", "_is_stranded", "before", "behind", "ends", "follows", "has_ended"),
+        *("has_left", "has_opened", "since", "talk", "unsaid", "urgent"),
     )
 
     def __init__(
@@ -50,7 +53,9 @@ class Place:
         self.before = before
         self.behind: Place | None = None
         self.unsaid: _Words | None = None
-        self._last: Due | None = None
+        self._due: Due | None = None
+        self._is_stranded = False
+        self.since = monotonic()
         #: Whether it began behind another, whose trouble may have become its own.
         self.follows = before is not None
         self.has_opened = self.has_ended = self.has_left = False
@@ -77,7 +82,6 @@ class Place:
     ) -> Due:
         """Say the last of this letter; the relay is ready for another after the replies."""
         due = Due(replies, patience=patience, ends=self.ends, not_after=not_after)
-        self._last = due
         return self._say(_Words(data, due, is_last=True))
 
     def leave(self) -> "Place | None":
@@ -111,9 +115,19 @@ class Place:
     @property
     def is_done(self) -> bool:
         """Whether its last words have been answered."""
-        return self._last is not None and self._last.answer.done()
+        return self.has_ended and self._due is not None and self._due.answer.done()
+
+    def strand(self) -> None:
+        """Have it wait no longer behind others: what it waits for fails with `LostError`."""
+        self._is_stranded = True
+        if self._due is not None:
+            self._due.fail(LostError(_TOO_LONG))
 
     def _say(self, words: _Words) -> Due:
+        self._due = words.due
+        if self._is_stranded:
+            words.due.fail(LostError(_TOO_LONG))
+            return words.due
         if self.before is None or self.before.has_ended:
             self.speak(words)
         else:

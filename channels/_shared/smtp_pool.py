@@ -22,8 +22,12 @@ _ALONE_FOR = 30.0
 _NONE_IN_TIME = Deferred(Reason.NO_CONNECTION, "no connection to the relay in time")
 
 
+#: Seconds that a letter waits for those before it, once it has its place behind them.
+_BEHIND_FOR = 1.0
+
+
 class StrandedError(Exception):
-    """The connection ended for the letter before; nothing of this one was handed over."""
+    """The letter before took the connection with it, or its time; nothing was handed over."""
 
 
 class Pool:
@@ -52,6 +56,8 @@ class Pool:
         #: Places that others may follow, by lane; a dict for its order.
         self._open_ends: dict[bool, dict[Place, None]] = {True: {}, False: {}}
         self._alone_until = 0.0
+        self._followers: dict[Place, None] = {}
+        self._patrolling: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -77,6 +83,7 @@ class Pool:
     def give_back(self, place: Place) -> None:
         """Let the next letter go on, or keep the conversation for another, or end it."""
         self._open_ends[place.urgent].pop(place, None)
+        self._followers.pop(place, None)
         if place.leave() is not None:
             return
         talk = place.talk
@@ -101,7 +108,10 @@ class Pool:
             self._open_ends[place.urgent][place] = None
 
     def stranded(self) -> None:
-        """Let no letter follow another for a while: the relay ends connections behind letters."""
+        """Let no letter follow another for a while.
+
+        The relay ends connections behind letters, or is so slow that each is better off by itself.
+        """
         self._alone_until = monotonic() + _ALONE_FOR
 
     def abort(self) -> None:
@@ -112,8 +122,9 @@ class Pool:
     async def close(self) -> None:
         """End the idle conversations now, those in use when they come back."""
         self._is_closed = True
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        for timer in (self._sweeping, self._patrolling):
+            if timer is not None:
+                timer.cancel()
         leaving = self._idle.copy()
         self._idle.clear()
         for talk in leaving:
@@ -134,7 +145,26 @@ class Pool:
         return None
 
     def _behind(self, place: Place) -> Place:
-        return Place(place.talk, urgent=place.urgent, before=place, host=self)
+        follower = Place(place.talk, urgent=place.urgent, before=place, host=self)
+        self._followers[follower] = None
+        if self._patrolling is None:
+            self._patrolling = asyncio.get_running_loop().call_later(_BEHIND_FOR, self._patrol)
+        return follower
+
+    def _patrol(self) -> None:
+        """Strand those that have waited behind another for too long, seconds if it hangs."""
+        now = monotonic()
+        self._patrolling = None
+        for place in list(self._followers):
+            if place.is_first:
+                del self._followers[place]
+            elif now - place.since < _BEHIND_FOR:
+                left = _BEHIND_FOR - (now - place.since)
+                self._patrolling = asyncio.get_running_loop().call_later(left, self._patrol)
+                return
+            else:
+                del self._followers[place]
+                place.strand()
 
     def _may_be_followed(self, place: Place) -> bool:
         talk, now = place.talk, monotonic()
@@ -205,6 +235,6 @@ class _Loan:
     async def __aexit__(
         self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
     ) -> None:
-        if kind is StrandedError:
+        if kind is StrandedError and not self._place.talk.was_cut:
             self._pool.stranded()
         self._pool.give_back(self._place)

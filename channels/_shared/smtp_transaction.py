@@ -4,6 +4,7 @@ RFC 5321 for the dialogue, RFC 2920 for pipelining. What decides between *deferr
 is the final dot: mail data without it cannot be delivered, and with it nobody but the relay knows.
 """
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from channels._shared.smtp import GarbledError, LostError
 from channels._shared.smtp_place import Place
 from channels._shared.smtp_policy import Reply, Stage, outcome_of
 from channels._shared.smtp_pool import StrandedError
-from kentongan.outcome import Accepted, Deferred, Outcome, Reason, Unknown
+from kentongan.outcome import Accepted, CutUnsentError, Deferred, Outcome, Reason, Unknown
 from kentongan.receipt import ReceiptKind
 
 
@@ -74,18 +75,21 @@ class Transaction:
     async def carry(self, letter: Letter) -> Outcome:
         """Hand the letter over and translate the relay's answers.
 
-        Raises `StrandedError` where the connection ended for the letter before.
+        Raises `StrandedError` where trouble may be that of the letter before, and `CutUnsentError`
+        where it is cancelled before its content was written.
         """
         try:
             return await self._carry(letter)
         except (LostError, GarbledError, TimeoutError) as fault:
-            if self._place.follows and not self._is_written and isinstance(fault, LostError):
+            if self._place.follows and not self._is_written:
                 raise StrandedError from None
             self._talk.abort()
             return self._broken_off(fault)
-        except BaseException:  # cancelled in mid-dialogue: nothing that is buffered may leave
+        except BaseException as error:  # in mid-dialogue: nothing that is buffered may leave
             if self._place.is_first:
                 self._talk.abort()
+            if isinstance(error, asyncio.CancelledError) and not self._is_written:
+                raise CutUnsentError from None
             raise
 
     def _broken_off(self, fault: Exception) -> Outcome:
@@ -148,7 +152,7 @@ class Transaction:
         refusal = self._refusal_in(replies)
         if refusal is None:
             return None
-        if replies[-1].code == _FAREWELL and self._place.follows:
+        if self._place.follows and (replies[-1].code == _FAREWELL or replies[0].code == _BAD_ORDER):
             raise StrandedError
         if replies[-1].code == 354:
             # RFC 2920, section 3.1: the content is due all the same; none is sent.
@@ -203,5 +207,7 @@ _TOO_LATE = Deferred(Reason.EXPIRED, "the alert ended before the message was who
 #: The reply with which a relay ends the connection (RFC 5321, section 3.8), mostly since it has
 #: carried enough letters.
 _FAREWELL = 421
+#: What a relay says to an envelope that it did not expect behind a content.
+_BAD_ORDER = 503
 #: Seconds that the gate's leave is good for.
 _FRESH = 0.25

@@ -1,61 +1,29 @@
-"""Letters follow each other over one connection, and none pays for another's trouble."""
+"""Letters follow each other over one connection, each with an outcome of its own."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.email import Email
 from kentongan.alert import Lane
-from kentongan.ids import AttemptRef, new_delivery_id
-from kentongan.message import Envelope
 from kentongan.outcome import (
     Accepted,
     Deferred,
     NotBegun,
     NotBegunError,
-    Outcome,
     Reason,
     Refused,
     Unknown,
 )
-from tests.fakes.mail import channel_to, envelope, open_gate, wording
+from tests.fakes.mail import channel_to, open_gate, wording
+from tests.fakes.mailing import letters, reached, to
 from tests.fakes.smtp import Answer, Deed, Relay, listening
+from tests.fakes.tls import made_in
 
-Gate = Callable[[object], Awaitable[None]]
 AT_THE_DOT = "not this"
-
-
-def letters(
-    channel: Email, count: int, *, gates: Sequence[Gate] = (), lane: Lane = Lane.ROUTINE
-) -> list["asyncio.Task[Outcome]"]:
-    """Begin to send letters to 0@example.id, 1@example.id and so on."""
-    prepared = channel.prepare(wording())
-    gates = [*gates, *[open_gate] * (count - len(gates))]
-    return [
-        asyncio.ensure_future(channel.send(prepared, to(str(at), lane=lane), gate))
-        for at, gate in enumerate(gates)
-    ]
-
-
-def to(name: str, **changes: Any) -> Envelope:
-    attempt = AttemptRef(new_delivery_id(), 1)
-    return envelope(address=f"{name}@example.id", attempt=attempt, **changes)
-
-
-def reached(relay: Relay) -> list[str]:
-    """Return the mailboxes that the relay took mail for."""
-    whole = [heard for heard in relay.messages if heard.data != b"\r\n"]  # no lone dots
-    return [heard.rcpt.partition("<")[2].partition("@")[0] for heard in whole]
-
-
-async def until(relay: Relay, verb: str, times: int = 1) -> None:
-    while relay.verbs().count(verb) < times:
-        await asyncio.sleep(0.002)
 
 
 async def test_envelope_of_the_next_letter_leaves_with_the_content_of_the_last() -> None:
@@ -92,40 +60,6 @@ async def test_refused_letter_takes_nothing_from_the_one_behind(data: str) -> No
     assert [type(outcome) for outcome in outcomes] == [Accepted, Refused, Accepted, Accepted]
     assert reached(relay) == ["0", "2", "3"]
     assert relay.connections == 1
-
-
-@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "DOT"])
-@pytest.mark.parametrize("deed", [Deed.DROP, Deed.RESET, "421 4.3.2 that is enough"])
-async def test_connection_that_ends_for_one_letter_costs_no_other(verb: str, deed: Answer) -> None:
-    answers = {verb: ["", deed, ""]}
-    async with (
-        listening(Relay(answers=answers)) as relay,
-        channel_to(relay, connections=1) as channel,
-    ):
-        outcomes = await asyncio.gather(*letters(channel, 4))
-
-    others = [*outcomes[:1], *outcomes[2:]]
-    assert all(isinstance(outcome, Accepted) for outcome in others)
-    assert [name for name in sorted(reached(relay)) if name != "1"] == ["0", "2", "3"]
-
-
-async def test_letter_that_is_cut_short_takes_nothing_from_the_one_before() -> None:
-    answers: dict[str, Sequence[Answer]] = {"DOT": [Deed.LATE, ""]}
-    async with (
-        listening(Relay(answers=answers)) as relay,
-        channel_to(relay, connections=1, final_timeout=5) as channel,
-    ):
-        tasks = letters(channel, 3)
-        await until(relay, "DATA")
-        while not relay.messages:
-            await asyncio.sleep(0.002)
-        tasks[1].cancel()
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-
-    assert isinstance(outcomes[0], Accepted)
-    assert isinstance(outcomes[1], asyncio.CancelledError)
-    assert isinstance(outcomes[2], Accepted)
-    assert sorted(reached(relay)) == ["0", "2"]
 
 
 async def test_letter_that_is_stopped_behind_another_leaves_its_place() -> None:
@@ -199,6 +133,22 @@ async def test_urgent_letter_comes_before_routine_ones_that_would_follow() -> No
 
     # Only those that had their place by then.
     assert reached(relay).index("urgent") <= 4
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+async def test_letters_follow_each_other_under_tls(tls: str, tmp_path: Path) -> None:
+    certificate = made_in(tmp_path)
+    relay = Relay(tls=certificate.of_server(), implicit=tls == "implicit")
+    trusted = str(certificate.cert)
+    async with (
+        listening(relay),
+        channel_to(relay, tls=tls, ca_certificates=trusted, connections=1) as channel,
+    ):
+        outcomes = await asyncio.gather(*letters(channel, 6))
+
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    assert reached(relay) == ["0", "1", "2", "3", "4", "5"]
+    assert [piece for piece in relay.writes if b"\r\n.\r\nMAIL FROM" in piece]
 
 
 def scripts(*said: Answer) -> st.SearchStrategy[list[Answer]]:

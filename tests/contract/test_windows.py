@@ -11,7 +11,7 @@ from kentongan.audience import Audience, PastedPoint
 from kentongan.channel import Gate
 from kentongan.clock import Micros, seconds
 from kentongan.message import Envelope
-from kentongan.outcome import Accepted, Outcome, Reason, Refused
+from kentongan.outcome import Accepted, CutUnsentError, Outcome, Reason, Refused
 from ledger import alerts, leases
 from ledger.engine import Ledger, read_now
 from ledger.schema import attempts, deliveries
@@ -125,6 +125,32 @@ async def test_what_was_not_begun_is_handed_back_and_the_rest_is_unknown(ledger:
 
     assert await outcomes(ledger) == {"unknown": 2, "not_begun": 2}
     assert await works(ledger) == {"unknown": 2, "pending": 2}
+
+
+async def test_send_that_is_cut_past_the_gate_with_nothing_handed_over_is_handed_back(
+    ledger: Ledger,
+) -> None:
+    running, waits = await crowd(ledger, 1), asyncio.Event()
+
+    async def behind_another(_envelope: Envelope, gate: Gate) -> Outcome:
+        await gate(None)
+        waits.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise CutUnsentError from None
+        return Accepted()
+
+    async with working(ledger, DullChannel(behind_another)) as run:
+        sending = asyncio.create_task(send_all(run, running))
+        await waits.wait()
+        sending.cancel()
+        for flight in tuple(run.flights):
+            flight.cancel()
+        await asyncio.wait([sending, *run.flights], timeout=20)
+
+    assert await outcomes(ledger) == {"not_begun": 1}
+    assert await works(ledger) == {"pending": 1}
 
 
 async def test_outcome_that_the_ledger_cannot_take_costs_no_other_its_own(ledger: Ledger) -> None:
