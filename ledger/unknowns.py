@@ -17,9 +17,9 @@ from ledger.engine import read_now
 from ledger.looks import look
 from ledger.schema import attempts, deliveries, incarnations, provider_events
 
-#: Whoever takes up an attempt has this many seconds to ask, which may take twelve; then another may.
-#: One that dies meanwhile costs as much, and what a dead worker had open is to be decided within a
-#: minute: twelve seconds are its lease, and thirty the last question's turn.
+#: Whoever takes up an attempt has this many seconds to ask, which may take twelve; then another
+#: may. One that dies meanwhile costs as much, and what a dead worker had open is to be decided
+#: within a minute: twelve seconds are its lease, and thirty the last question's turn.
 _HOLD = 14.0
 
 
