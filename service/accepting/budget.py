@@ -48,7 +48,7 @@ class Budget:
         """Take up the deliveries of one page."""
         for channel in self._alert.channels:
             terms = self._caps.terms(self._alert, channel)
-            going = [d for d in page if d.channel == channel and d.work is Work.PENDING]
+            going = [d for d in page if d.channel == channel and d.work == Work.PENDING]
             if terms is None or not going:
                 continue
             self._costs[channel] += sum(terms.cost(d.address, d.units) for d in going)

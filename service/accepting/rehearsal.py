@@ -73,7 +73,7 @@ class _Reach:
         self.causes.update(person.cause for person in page.people if person.cause)
         for delivery in page.deliveries:
             self.deliveries[delivery.channel] += 1
-            if delivery.work is Work.SUPPRESSED:
+            if delivery.work == Work.SUPPRESSED:
                 self.suppressed += 1
             else:
                 self.units[delivery.channel] += delivery.units
