@@ -171,6 +171,8 @@ async def update_all(db: AsyncConnection, *updates: Update) -> None:
         for sql, given in made:
             await _driven(db, sql, given)
         return
+    if not made:
+        return
 
     def work(connection: sqlite3.Connection) -> None:
         for sql, given in made:

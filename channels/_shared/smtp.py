@@ -38,16 +38,17 @@ class Due:
     They may let `patience` seconds pass each once those before them have come, but not beyond
     `ends`, a monotonic time, and so may the relay with taking what is written, but not beyond
     `not_after` either. `heard` are the replies as far as they came; `answer` raises `LostError`,
-    `GarbledError` or `TimeoutError`.
+    `GarbledError` or `TimeoutError`. `is_said` once what they answer was given to the transport.
     """
 
-    __slots__ = ("answer", "count", "ends", "heard", "not_after", "patience")
+    __slots__ = ("answer", "count", "ends", "heard", "is_said", "not_after", "patience")
 
     def __init__(
         self, count: int, *, patience: float, ends: float = math.inf, not_after: float = math.inf
     ) -> None:
         self.count, self.patience, self.ends, self.not_after = count, patience, ends, not_after
         self.heard: list[Reply] = []
+        self.is_said = False
         self.answer: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
 
     def fail(self, fault: Exception) -> None:
@@ -120,6 +121,8 @@ class Conversation(asyncio.BufferedProtocol):
             for due in dues:
                 due.fail(LostError("the connection was closed"))
             return
+        for due in dues:
+            due.is_said = True
         self._dues.extend(dues)
         self._behind = self._behind + len(data) if behind is None else behind
         self._transport.write(data)

@@ -118,9 +118,13 @@ class Place:
         return self.has_ended and self._due is not None and self._due.answer.done()
 
     def strand(self) -> None:
-        """Have it wait no longer behind others: what it waits for fails with `LostError`."""
-        self._is_stranded = True
-        if self._due is not None:
+        """Have it wait no longer behind others: what it waits for fails with `LostError`.
+
+        Not once its content is out, when those before have been answered and only not left yet.
+        """
+        if self._due is None:
+            self._is_stranded = True
+        elif not self.has_ended:
             self._due.fail(LostError(_TOO_LONG))
 
     def _say(self, words: _Words) -> Due:

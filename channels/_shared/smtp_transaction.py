@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from channels._shared.smtp import GarbledError, LostError
+from channels._shared.smtp import Due, GarbledError, LostError
 from channels._shared.smtp_place import Place
 from channels._shared.smtp_policy import Reply, Stage, outcome_of
 from channels._shared.smtp_pool import StrandedError
@@ -62,7 +62,11 @@ class Transaction:
         self._not_after = not_after
         self._ask = ask
         self._asked_at = monotonic()
-        self._is_written = False
+        self._final: Due | None = None
+
+    @property
+    def _is_written(self) -> bool:
+        return self._final is not None and self._final.is_said
 
     @property
     def is_ended(self) -> bool:
@@ -112,12 +116,11 @@ class Transaction:
         await self._ask_again()
         # In one write: nearly always the system takes all of it at once. What it leaves to our
         # buffer ends with the dot, and is cut off there when life or patience ends.
-        due = self._place.end(
+        self._final = due = self._place.end(
             letter.content + b".\r\n",
             patience=self._patience.after_dot,
             not_after=self._not_after,
         )
-        self._is_written = True
         [final] = await due.answer
         if final.is_positive:
             return _SENT

@@ -70,3 +70,26 @@ async def test_lapsed_lease_cuts_what_is_on_its_way() -> None:
 
     assert isinstance(outcome, Deferred)
     assert not relay.messages
+
+
+async def test_connection_that_ends_while_the_gate_is_asked_again_has_carried_nothing() -> None:
+    asked: list[asyncio.Transport] = []
+
+    async def cuts_the_second_time(transport: asyncio.BaseTransport | None) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        asked.append(transport)
+        if len(asked) > 1:
+            transport.abort()
+            await asyncio.sleep(0.05)
+
+    async with (
+        listening(Relay(answers={"DATA": [Deed.LATE]})) as relay,
+        channel_to(relay, reply_timeout=5) as channel,
+    ):
+        prepared = channel.prepare(wording())
+        outcome = await channel.send(prepared, envelope(), cuts_the_second_time)
+
+    assert len(asked) == 2
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason is Reason.NO_CONNECTION
+    assert not relay.messages

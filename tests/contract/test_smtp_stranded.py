@@ -231,3 +231,24 @@ async def _forgets_what_is_behind_a_dot(
             else:
                 writer.write(b"250 fine\r\n")
     writer.close()
+
+
+async def test_place_whose_content_is_out_is_not_stranded_any_more() -> None:
+    async with listening(Relay()) as relay:
+        at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
+        talk = await open_conversation(at)
+        first = Place(talk)
+        await first.open(b"MAIL FROM:<a@b.id>\r\nRCPT TO:<c@d.id>\r\nDATA\r\n", patience=5).answer
+        second = Place(talk, before=first)
+        envelope = second.open(b"MAIL FROM:<a@b.id>\r\nRCPT TO:<e@f.id>\r\nDATA\r\n", patience=5)
+        first.end(b"one\r\n.\r\n", patience=5)
+        await envelope.answer
+
+        second.strand()  # answered, though the first has not left yet
+        final = second.end(b"two\r\n.\r\n", patience=5)
+        second.strand()
+        [reply] = await final.answer
+
+        talk.quit()
+    assert reply.is_positive
+    assert reached(relay) == ["c", "e"]
