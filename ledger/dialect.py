@@ -184,7 +184,8 @@ async def update_all(db: AsyncConnection, *updates: Update) -> None:
 def _update(db: AsyncConnection, update: Update, *, returns: bool) -> tuple[str, dict[str, Any]]:
     """Return a statement and its parameters, in the order in which they stand in it.
 
-    What is the same in all rows, which is most in a fan-out, is given once.
+    What is the same in all rows, which is most in a fan-out, is given once. Each set of such
+    columns is a text of its own: a handful for each place, since outcomes come in few kinds.
     """
     table, rows, keys, guard = update
     columns = {name: _column(table, name, rows) for name in rows[0]}
@@ -223,7 +224,8 @@ def _counted(sql: str) -> str:
 
 @cache
 def _prepared(sql: str) -> TextClause:
-    """Return a statement that is read once; there are as many as places that ask for one."""
+    """Return a statement that is read once; there are as many as places that ask for one, times the
+    few sets of columns in which their rows agree."""
     return text(sql)
 
 

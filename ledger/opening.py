@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.dialect import POSTGRESQL_NOW, is_postgresql
 from ledger.driver import fetch, in_thread
+from ledger.looks import ask
 
 
 class Which(StrEnum):
@@ -91,7 +92,7 @@ SELECT CASE WHEN EXISTS (SELECT 1 FROM alerts WHERE id = $1 AND control = 'activ
   AND work = 'retry_wait' AND due_at <= t.now LIMIT $4) AS due)
  ELSE 0 END,
  (SELECT count(*) FROM incarnations WHERE until_at > t.now)
-FROM (SELECT {now} AS now) AS t
+FROM (SELECT :now AS now) AS t
 """
 
 _MOVE = "UPDATE deliveries SET work = 'attempting', attempts = attempts + 1, due_at = NULL,"
@@ -119,17 +120,8 @@ async def count(
     db: AsyncConnection, alert_id: str, channel: str, *, least: int, most: int
 ) -> tuple[int, int]:
     """Return how much is due of an alert that lives longer than `least`, and living workers."""
-    given = (alert_id, channel, least, most)
-    if is_postgresql(db):
-        [row] = await fetch(db, _COUNT.format(now=POSTGRESQL_NOW), *given)
-        return row[0], row[1]
-
-    def look(connection: sqlite3.Connection) -> tuple[int, int]:
-        [now] = connection.execute("SELECT kentongan_now()").fetchone()
-        found = connection.execute(_numbered(_COUNT.format(now="$5")), (*given, now)).fetchone()
-        return found[0], found[1]
-
-    return await in_thread(db, look)
+    [row] = await ask(db, _COUNT, alert_id, channel, least, most)
+    return row[0], row[1]
 
 
 async def open_some(
