@@ -224,8 +224,7 @@ def _counted(sql: str) -> str:
 
 @cache
 def _prepared(sql: str) -> TextClause:
-    """Return a statement that is read once; there are as many as places that ask for one, times the
-    few sets of columns in which their rows agree."""
+    """Return a statement that is read once; there are few, as `_update` says."""
     return text(sql)
 
 
