@@ -6,15 +6,14 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Self
 
 from typing_extensions import override
 
 from channels._shared.bounces import receipt_of
 from channels._shared.smtp import Conversation, GarbledError, LostError
-from channels._shared.smtp_address import Addresses, normal_address
-from channels._shared.smtp_frame import framed, one_line, text_of, warm_up
+from channels._shared.smtp_address import Addresses, normal_address, xtext
+from channels._shared.smtp_frame import framed, one_line, one_word, text_of, warm_up
 from channels._shared.smtp_letter import Person, Skeleton, date_header, skeleton
 from channels._shared.smtp_pool import Pool, StrandedError
 from channels._shared.smtp_relay import NoConnectionError, Relay, open_conversation
@@ -37,13 +36,7 @@ from kentongan.channel import (
 from kentongan.deployment import Deployment, SimulatorAt
 from kentongan.ids import AttemptRef
 from kentongan.message import Envelope, Preview, Wording
-from kentongan.outcome import (
-    NotBegun,
-    NotBegunError,
-    Outcome,
-    Reason,
-    Refused,
-)
+from kentongan.outcome import NotBegun, NotBegunError, Outcome, Reason, Refused
 from kentongan.receipt import Report
 
 #: RFC 5321, section 4.5.4.1: a relay tries for four to five days, then it bounces.
@@ -117,8 +110,8 @@ class Email(Channel[EmailSettings, PreparedMail]):
     @property
     @override
     def concurrency(self) -> int:
-        # One whose answer is due, and one that follows it.
-        return 2 * self.settings.connections
+        # One whose answer is due, one that follows it, and one that is at the gate meanwhile.
+        return 3 * self.settings.connections
 
     @property
     @override
@@ -163,25 +156,32 @@ class Email(Channel[EmailSettings, PreparedMail]):
         ends, dies_at = now + self.settings.total_timeout, now + envelope.remaining
         while True:
             try:
-                async with self._pool.place(urgent=urgent, ends=ends) as place:
-                    await gate(place.talk.transport)
-                    if not (address.isascii() or "smtputf8" in place.talk.extensions):
-                        return _NO_SMTPUTF8
-                    letter = self._letter(place.talk.extensions, envelope, address, content)
-                    transaction = Transaction(
-                        place,
-                        self._patience,
-                        attempt_no=envelope.attempt.no,
-                        not_after=dies_at,
-                        ask=partial(gate, place.talk.transport),
-                    )
-                    return await transaction.carry(letter)
-            except StrandedError:
-                continue  # mostly nobody follows anybody now, so that this happens once
-            except NotBegunError as stop:
-                return NotBegun(stop.reason)
+                place = self._pool.take_now(urgent=urgent, ends=ends)
+                if place is None:
+                    place = await self._pool.take(urgent=urgent, ends=ends)
             except NoConnectionError as error:
                 return error.outcome
+            talk = place.talk
+            try:
+                await gate(talk.transport)
+                if not (address.isascii() or "smtputf8" in talk.extensions):
+                    return _NO_SMTPUTF8
+                transaction = Transaction(
+                    place,
+                    self._patience,
+                    attempt_no=envelope.attempt.no,
+                    not_after=dies_at,
+                    ask=gate,
+                )
+                return await transaction.carry(
+                    self._letter(talk.extensions, envelope, address, content)
+                )
+            except StrandedError:
+                self._pool.stranded(place)  # mostly nobody follows anybody now: it happens once
+            except NotBegunError as stop:
+                return NotBegun(stop.reason)
+            finally:
+                self._pool.give_back(place)
 
     @override
     def authenticate(self, callback: Callback) -> None:
@@ -205,15 +205,17 @@ class Email(Channel[EmailSettings, PreparedMail]):
 
     async def _probe_until(self, ends: float) -> None:
         while True:
-            async with self._pool.place(urgent=True, ends=ends) as place:
-                asked = place.end(b"NOOP\r\n", patience=self.settings.reply_timeout)
-                try:
-                    await asked.answer
-                except LostError:
-                    if place.follows:  # the trouble may be that of the letter before
-                        continue
-                    raise
-                return
+            place = await self._pool.take(urgent=True, ends=ends)
+            asked = place.end(b"NOOP\r\n", patience=self.settings.reply_timeout)
+            try:
+                await asked.answer
+            except LostError:
+                if place.follows:  # the trouble may be that of the letter before
+                    continue
+                raise
+            finally:
+                self._pool.give_back(place)
+            return
 
     @override
     async def warm(self) -> None:
@@ -235,7 +237,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
         return Person(
             address=address,
             name=envelope.name,
-            url="".join(one_line(envelope.response_url).split()),
+            url=one_word(envelope.response_url),
             message_id=f"<{envelope.attempt.delivery_id}@{self._domain}>",
             # Not the alert's own time: programs sort by it, and what was scheduled yesterday would
             # lie hidden under this morning's mail.
@@ -287,11 +289,6 @@ class Email(Channel[EmailSettings, PreparedMail]):
             connect=settings.connect_timeout,
             reply=settings.reply_timeout,
         )
-
-
-def xtext(text: str) -> str:
-    """Encode a parameter as RFC 3461, section 4, asks: `+`, `=` and what is not printable ASCII."""
-    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
 
 
 _NO_SMTPUTF8 = Refused(Reason.INVALID_ADDRESS, "the relay takes ASCII addresses only")

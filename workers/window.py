@@ -136,6 +136,7 @@ class Flight:
         self.claimed_at = monotonic()
         self.aloft = asyncio.Event()
         self._capped = is_capped(showing.alert)
+        self._lane, self._sender = showing.alert.lane, route.sender.name
         self._messages: dict[str, object] = {}
         self._sends = [_Send(self, claimed) for claimed in window.claimed]
         self._unslotted = self._unended = len(self._sends)
@@ -158,11 +159,11 @@ class Flight:
             attempt=claimed.attempt,
             address=claimed.address,
             name=claimed.name,
-            lane=self.showing.alert.lane,
+            lane=self._lane,
             remaining=self.dies_at - monotonic(),
             capped=self._capped,
             response_url=response_url(self.run.deployment, claimed.attempt.delivery_id),
-            sender=self.route.sender.name,
+            sender=self._sender,
         )
 
     def slotted(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import math
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from time import monotonic
 
@@ -39,17 +39,28 @@ class Due:
     `ends`, a monotonic time, and so may the relay with taking what is written, but not beyond
     `not_after` either. `heard` are the replies as far as they came; `answer` raises `LostError`,
     `GarbledError` or `TimeoutError`. `is_said` once what they answer was given to the transport.
+
+    `then` sees them first where all came, in the very read that brought the last: if it goes on by
+    itself, it returns true, and hands `answer` on to what is due next.
     """
 
-    __slots__ = ("answer", "count", "ends", "heard", "is_said", "not_after", "patience")
+    __slots__ = ("answer", "count", "ends", "heard", "is_said", "not_after", "patience", "then")
 
     def __init__(
-        self, count: int, *, patience: float, ends: float = math.inf, not_after: float = math.inf
+        self,
+        count: int,
+        *,
+        patience: float,
+        ends: float = math.inf,
+        not_after: float = math.inf,
+        then: "Callable[[Due], bool] | None" = None,
+        answer: "asyncio.Future[list[Reply]] | None" = None,
     ) -> None:
         self.count, self.patience, self.ends, self.not_after = count, patience, ends, not_after
         self.heard: list[Reply] = []
         self.is_said = False
-        self.answer: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        self.then = then
+        self.answer = answer or asyncio.get_running_loop().create_future()
 
     def fail(self, fault: Exception) -> None:
         if not self.answer.done():
@@ -183,10 +194,13 @@ class Conversation(asyncio.BufferedProtocol):
         due.count -= 1
         if due.count == 0 or reply.code == 421:
             self._dues.popleft()
-            if not due.answer.done():
+            if not due.answer.done() and not self._goes_on_by_itself(due):
                 due.answer.set_result(due.heard)
         if reply.code == 421:
             self._close()
+
+    def _goes_on_by_itself(self, due: Due) -> bool:
+        return due.then is not None and due.count == 0 and due.then(due)
 
     def _wait_on(self) -> None:
         """Begin to wait anew. One timer serves all: it looks, when due, whether it still is."""

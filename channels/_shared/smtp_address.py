@@ -36,6 +36,11 @@ def normal_address(address: str) -> str:
     return normal
 
 
+def xtext(text: str) -> str:
+    """Encode a parameter as RFC 3461, section 4, asks: `+`, `=` and what is not printable ASCII."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
+
+
 class Addresses:
     """Reads addresses that `normal_address` made, and takes nothing that it would not.
 

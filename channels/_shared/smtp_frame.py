@@ -93,6 +93,12 @@ def one_line(text: str) -> str:
     return " ".join((text if text.isprintable() else clean(text)).split())
 
 
+def one_word(text: str) -> str:
+    """Make a text fit to stand between brackets: no blanks, no control characters."""
+    is_fit = text.isprintable() and " " not in text
+    return text if is_fit else "".join(one_line(text).split())
+
+
 def clean(text: str) -> str:
     """Drop what no mail may hold: lone surrogates, and control characters but newline and tab."""
     kept = text.replace("\r\n", "\n").translate(_CONTROLS)

@@ -75,14 +75,15 @@ class Skeleton:
 
     def filled(self, person: Person) -> bytes:
         """Return the whole content, dot-stuffed, ending with CRLF."""
-        name = one_line(person.name)[:LONGEST_NAME]
+        name, url = one_line(person.name)[:LONGEST_NAME], person.url
+        plain_url, plain_name = _soft(url), _soft(name)
         own = {
             "head": self._personal_head(person, name.strip()),
+            "url": plain_url,
+            "name": plain_name,
+            "url in markup": _soft(escape(url)) if _MARKUP.search(url) else plain_url,
+            "name in markup": _soft(escape(name)) if _MARKUP.search(name) else plain_name,
         }
-        for field, value in (("url", person.url), ("name", name)):
-            own[field] = plain = _soft(value)
-            needs_escape = _MARKUP.search(value) is not None
-            own[f"{field} in markup"] = _soft(escape(value)) if needs_escape else plain
         pieces = self.named if name else self.nameless
         filled = list(pieces.parts)
         for at, field in pieces.gaps:

@@ -6,26 +6,22 @@ brings the answers to both.
 """
 
 import math
+from asyncio import Future
+from collections.abc import Callable
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from channels._shared.smtp import Conversation, Due, LostError
+from channels._shared.smtp_policy import Reply
 
 _TOO_LONG = "the letter before took too long"
-
-
-class Host(Protocol):
-    """Who gives places away."""
-
-    def opened(self, place: "Place") -> None:
-        """Hear that another letter may have the place behind this one."""
 
 
 class _Words(NamedTuple):
     data: bytes
     due: Due
-    is_envelope: bool = False
-    is_last: bool = False
+    is_envelope: bool
+    is_last: bool
 
 
 class Place:
@@ -36,7 +32,7 @@ class Place:
     """
 
     __slots__ = (
-        *("_due", "_host", "_is_stranded", "before", "behind", "ends", "follows", "has_ended"),
+        *("_due", "_is_stranded", "before", "behind", "ends", "follows", "has_ended"),
         *("has_left", "has_opened", "since", "talk", "unsaid", "urgent"),
     )
 
@@ -47,14 +43,14 @@ class Place:
         urgent: bool = False,
         ends: float = math.inf,
         before: "Place | None" = None,
-        host: Host | None = None,
     ) -> None:
-        self.talk, self.urgent, self.ends, self._host = talk, urgent, ends, host
+        self.talk, self.urgent, self.ends = talk, urgent, ends
         self.before = before
         self.behind: Place | None = None
         self.unsaid: _Words | None = None
         self._due: Due | None = None
         self._is_stranded = False
+        #: When it came to stand behind the one that is first now.
         self.since = monotonic()
         #: Whether it began behind another, whose trouble may have become its own.
         self.follows = before is not None
@@ -70,22 +66,45 @@ class Place:
 
     def say(self, data: bytes, *, patience: float) -> Due:
         """Say something in between, whose one reply is due."""
-        return self._say(_Words(data, Due(1, patience=patience, ends=self.ends)))
+        return self._say(data, Due(1, patience=patience, ends=self.ends))
 
-    def open(self, envelope: bytes, *, patience: float) -> Due:
+    def open(
+        self, envelope: bytes, *, patience: float, then: Callable[[Due], bool] | None = None
+    ) -> Due:
         """Say MAIL, RCPT and DATA in one, to a relay that offers PIPELINING."""
-        due = Due(3, patience=patience, ends=self.ends)
-        return self._say(_Words(envelope, due, is_envelope=True))
+        due = Due(3, patience=patience, ends=self.ends, then=then)
+        return self._say(envelope, due, is_envelope=True)
 
     def end(
-        self, data: bytes, *, patience: float, replies: int = 1, not_after: float = math.inf
+        self,
+        data: bytes,
+        *,
+        patience: float,
+        replies: int = 1,
+        not_after: float = math.inf,
+        answer: Future[list[Reply]] | None = None,
     ) -> Due:
         """Say the last of this letter; the relay is ready for another after the replies."""
-        due = Due(replies, patience=patience, ends=self.ends, not_after=not_after)
-        return self._say(_Words(data, due, is_last=True))
+        due = Due(replies, patience=patience, ends=self.ends, not_after=not_after, answer=answer)
+        return self._say(data, due, is_last=True)
+
+    @property
+    def last(self) -> "Place":
+        """The place at the end of the row."""
+        here = self
+        while here.behind is not None:
+            here = here.behind
+        return here
+
+    @property
+    def has_room_behind(self) -> bool:
+        """Whether another may stand behind it: there is nobody, and the row is short."""
+        if self.behind is not None or self.has_left:
+            return False
+        return self.before is None or self.before.before is None
 
     def leave(self) -> "Place | None":
-        """Go, whether done or cut short; return who has the connection now, None for nobody.
+        """Go, whether done or cut short; return one that keeps the connection, None for nobody.
 
         What was cut short in mid-dialogue ends the connection, but not before those before it have
         had their answers.
@@ -93,11 +112,15 @@ class Place:
         self.has_left = True
         if self.before is None:
             return self._make_way()
-        if not self.has_opened and not self.has_ended:  # nothing of it has been written
-            self.before.behind = self.unsaid = None
-            if self._host is not None:
-                self._host.opened(self.before)
-        return self
+        if self.has_opened or self.has_ended:
+            return self
+        before, behind = self.before, self.behind  # nothing of it has been written
+        before.behind, self.unsaid = behind, None
+        if behind is not None:
+            behind.before = before
+            if before.has_ended:
+                behind.say_the_unsaid()
+        return before
 
     def _make_way(self) -> "Place | None":
         here: Place | None = self
@@ -107,10 +130,17 @@ class Place:
             here = here.behind
         if here is not None:
             here.before = None
-            words, here.unsaid = here.unsaid, None
-            if words is not None:  # the one before never came to its end, and the connection did
-                here.speak(words)
+            here.say_the_unsaid()  # the one before never came to its end, or had nothing to say
+            now, each = monotonic(), here.behind
+            while each is not None:
+                each.since, each = now, each.behind
         return here
+
+    def say_the_unsaid(self) -> None:
+        """Say now what has waited for the one before."""
+        words, self.unsaid = self.unsaid, None
+        if words is not None:
+            self.speak(*words)
 
     @property
     def is_done(self) -> bool:
@@ -127,38 +157,31 @@ class Place:
         elif not self.has_ended:
             self._due.fail(LostError(_TOO_LONG))
 
-    def _say(self, words: _Words) -> Due:
-        self._due = words.due
+    def _say(
+        self, data: bytes, due: Due, *, is_envelope: bool = False, is_last: bool = False
+    ) -> Due:
+        self._due = due
         if self._is_stranded:
-            words.due.fail(LostError(_TOO_LONG))
-            return words.due
-        if self.before is None or self.before.has_ended:
-            self.speak(words)
+            due.fail(LostError(_TOO_LONG))
+        elif self.before is None or self.before.has_ended:
+            self.speak(data, due, is_envelope, is_last)
         else:
-            self.unsaid = words
-        return words.due
+            self.unsaid = _Words(data, due, is_envelope, is_last)
+        return due
 
-    def speak(self, words: _Words) -> None:
+    def speak(self, data: bytes, due: Due, is_envelope: bool, is_last: bool) -> None:  # noqa: FBT001 - `_Words`, unpacked
         """Write, last words in one piece with what the next letter wants to say."""
-        if not words.is_last:
-            self.talk.say(words.data, words.due)
-            self.has_spoken(words)
+        if not is_last:
+            self.talk.say(data, due)
+            self.has_opened = self.has_opened or is_envelope
             return
         following = self.behind.unsaid if self.behind is not None else None
         if self.behind is None or following is None:
-            self.talk.say(words.data, words.due, behind=0)
-            self.has_spoken(words)
+            self.talk.say(data, due, behind=0)
+            self.has_ended = True
             return
         self.behind.unsaid = None
-        behind = len(following.data)
-        self.talk.say(words.data + following.data, words.due, following.due, behind=behind)
-        self.has_spoken(words)
-        self.behind.has_spoken(following)
-
-    def has_spoken(self, words: _Words) -> None:
-        """Note what has been written."""
-        self.has_ended = words.is_last
-        if words.is_envelope:
-            self.has_opened = True
-            if self._host is not None:
-                self._host.opened(self)
+        self.talk.say(data + following.data, due, following.due, behind=len(following.data))
+        self.has_ended = True
+        self.behind.has_opened = following.is_envelope
+        self.behind.has_ended = following.is_last

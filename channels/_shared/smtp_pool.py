@@ -4,10 +4,9 @@ Letters that are urgent find a quarter of the connections free of routine ones.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from time import monotonic
-from types import TracebackType
 
 from channels._shared.smtp import Conversation
 from channels._shared.smtp_place import Place
@@ -61,30 +60,45 @@ class Pool:
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
 
-    def place(self, *, urgent: bool, ends: float) -> AbstractAsyncContextManager[Place]:
-        """Lend a place on a conversation, until the monotonic time `ends` at the latest.
-
-        Raises `NoConnectionError` where none is free in time and no new one can be made.
-        """
-        return _Loan(self, urgent=urgent, ends=ends)
+    def take_now(self, *, urgent: bool, ends: float) -> Place | None:
+        """Return a place if there is one at once; see `take`."""
+        if not self._slots.take_now(urgent=urgent):
+            return self._follow(urgent=urgent, ends=ends)
+        talk = self._fresh()
+        if talk is not None:
+            return self._first(talk, urgent=urgent, ends=ends)
+        self._slots.free(urgent=urgent)
+        return None
 
     async def take(self, *, urgent: bool, ends: float) -> Place:
-        """Return a place; `give_back` is owed for it."""
-        has_slot = self._slots.take_now(urgent=urgent)
-        found = self._fresh() if has_slot else self._follow(urgent=urgent)
-        if found is None:
-            found = await self._take_later(urgent=urgent, has_slot=has_slot, ends=ends)
-        if isinstance(found, Place):
-            found.ends = ends
+        """Return a place on a conversation, until the monotonic time `ends` at the latest.
+
+        `give_back` is owed for it. Raises `NoConnectionError` where none is free in time and no new
+        one can be made.
+        """
+        found = self.take_now(urgent=urgent, ends=ends)
+        if found is not None:
             return found
-        self._in_use.add(found)
-        return Place(found, urgent=urgent, ends=ends, host=self)
+        has_slot = self._slots.take_now(urgent=urgent)
+        later = await self._take_later(urgent=urgent, has_slot=has_slot, ends=ends)
+        if isinstance(later, Place):
+            later.ends = ends
+            return later
+        return self._first(later, urgent=urgent, ends=ends)
+
+    def _first(self, talk: Conversation, *, urgent: bool, ends: float) -> Place:
+        self._in_use.add(talk)
+        place = Place(talk, urgent=urgent, ends=ends)
+        self._offer(place)
+        return place
 
     def give_back(self, place: Place) -> None:
         """Let the next letter go on, or keep the conversation for another, or end it."""
         self._open_ends[place.urgent].pop(place, None)
         self._followers.pop(place, None)
-        if place.leave() is not None:
+        staying = place.leave()
+        if staying is not None:
+            self._offer(staying.last)
             return
         talk = place.talk
         self._in_use.discard(talk)
@@ -100,18 +114,21 @@ class Pool:
         else:
             talk.abort()
 
-    def opened(self, place: Place) -> None:
+    def _offer(self, place: Place) -> None:
         """Give the place behind this one to the first that waits, or keep it in mind."""
         if not self._may_be_followed(place):
             return
         if not self._slots.hand(lambda: self._behind(place), urgent=place.urgent):
             self._open_ends[place.urgent][place] = None
 
-    def stranded(self) -> None:
-        """Let no letter follow another for a while.
+    def stranded(self, place: Place) -> None:
+        """Let no letter follow another for a while, since one was stranded in this place.
 
         The relay ends connections behind letters, or is so slow that each is better off by itself.
+        Unless it was us who cut the connection.
         """
+        if place.talk.was_cut:
+            return
         self._alone_until = monotonic() + _ALONE_FOR
 
     def abort(self) -> None:
@@ -134,43 +151,46 @@ class Pool:
         for talk in leaving:
             talk.abort()
 
-    def _follow(self, *, urgent: bool) -> Place | None:
+    def _follow(self, *, urgent: bool, ends: float) -> Place | None:
         """Return the place behind the letter that opened first, unless somebody waits before us."""
         open_ends = self._open_ends[urgent]
         while open_ends and not self._slots.is_wanted(urgent=urgent):
             end = next(iter(open_ends))
             del open_ends[end]
             if self._may_be_followed(end):
-                return self._behind(end)
+                return self._behind(end, ends)
         return None
 
-    def _behind(self, place: Place) -> Place:
-        follower = Place(place.talk, urgent=place.urgent, before=place, host=self)
+    def _behind(self, place: Place, ends: float = math.inf) -> Place:
+        follower = Place(place.talk, urgent=place.urgent, ends=ends, before=place)
         self._followers[follower] = None
         if self._patrolling is None:
             self._patrolling = asyncio.get_running_loop().call_later(_BEHIND_FOR, self._patrol)
+        self._offer(follower)
         return follower
 
     def _patrol(self) -> None:
         """Strand those that have waited behind another for too long, seconds if it hangs."""
         now = monotonic()
-        self._patrolling = None
+        self._patrolling, left = None, []
         for place in list(self._followers):
             if place.is_first:
                 del self._followers[place]
             elif now - place.since < _BEHIND_FOR:
-                left = _BEHIND_FOR - (now - place.since)
-                self._patrolling = asyncio.get_running_loop().call_later(left, self._patrol)
-                return
+                left.append(place.since + _BEHIND_FOR - now)
             else:
                 del self._followers[place]
                 place.strand()
+        if left:
+            loop = asyncio.get_running_loop()
+            self._patrolling = loop.call_later(min(left), self._patrol)
 
     def _may_be_followed(self, place: Place) -> bool:
         talk, now = place.talk, monotonic()
+        if not place.has_room_behind or "pipelining" not in talk.extensions:
+            return False
         serves = talk.is_open and talk.letters < self._messages and now - talk.made <= self._age
-        is_end = place.behind is None and not place.has_left
-        return serves and is_end and now >= self._alone_until and not self._is_closed
+        return serves and now >= self._alone_until and not self._is_closed
 
     async def _take_later(
         self, *, urgent: bool, has_slot: bool, ends: float
@@ -218,23 +238,3 @@ class Pool:
     def _serves(self, talk: Conversation, now: float) -> bool:
         young = now - talk.made <= self._age and now - talk.idle_since < self._idle_for
         return young and talk.is_idle
-
-
-class _Loan:
-    """A place for as long as a block runs."""
-
-    __slots__ = ("_ends", "_place", "_pool", "_urgent")
-
-    def __init__(self, pool: Pool, *, urgent: bool, ends: float) -> None:
-        self._pool, self._urgent, self._ends = pool, urgent, ends
-
-    async def __aenter__(self) -> Place:
-        self._place = await self._pool.take(urgent=self._urgent, ends=self._ends)
-        return self._place
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
-    ) -> None:
-        if kind is StrandedError and not self._place.talk.was_cut:
-            self._pool.stranded()
-        self._pool.give_back(self._place)

@@ -6,7 +6,7 @@ is the final dot: mail data without it cannot be delivered, and with it nobody b
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -14,6 +14,7 @@ from channels._shared.smtp import Due, GarbledError, LostError
 from channels._shared.smtp_place import Place
 from channels._shared.smtp_policy import Reply, Stage, outcome_of
 from channels._shared.smtp_pool import StrandedError
+from kentongan.channel import Gate
 from kentongan.outcome import Accepted, CutUnsentError, Deferred, Outcome, Reason, Unknown
 from kentongan.receipt import ReceiptKind
 
@@ -48,7 +49,7 @@ class Transaction:
         *,
         attempt_no: int = 1,
         not_after: float = math.inf,
-        ask: Callable[[], Awaitable[None]] | None = None,
+        ask: Gate | None = None,
     ) -> None:
         """`not_after`: the monotonic time from which no final dot may leave any more.
 
@@ -63,6 +64,7 @@ class Transaction:
         self._ask = ask
         self._asked_at = monotonic()
         self._final: Due | None = None
+        self._content = b""
 
     @property
     def _is_written(self) -> bool:
@@ -107,31 +109,53 @@ class Transaction:
         return Deferred(Reason.PROVIDER_TROUBLE if garbled else Reason.NO_CONNECTION, detail)
 
     async def _carry(self, letter: Letter) -> Outcome:
+        self._content = letter.content
         refusal = await self._open(letter)
         if refusal is not None:
             return refusal
-        if self._is_late():
-            self._talk.abort()  # there is no other way out of mail data than through the dot
-            return _TOO_LATE
-        await self._ask_again()
+        final = self._final
+        if final is None:
+            if self._is_late():
+                self._talk.abort()  # there is no other way out of mail data than through the dot
+                return _TOO_LATE
+            await self._ask_again()
+            final = self._write()
+        [reply] = await final.answer
+        if reply.is_positive:
+            return _SENT
+        return self._refused(reply, Stage.CONTENT)
+
+    def _write(self, answer: asyncio.Future[list[Reply]] | None = None) -> Due:
         # In one write: nearly always the system takes all of it at once. What it leaves to our
         # buffer ends with the dot, and is cut off there when life or patience ends.
-        self._final = due = self._place.end(
-            letter.content + b".\r\n",
+        self._final = self._place.end(
+            self._content + b".\r\n",
             patience=self._patience.after_dot,
             not_after=self._not_after,
+            answer=answer,
         )
-        [final] = await due.answer
-        if final.is_positive:
-            return _SENT
-        return self._refused(final, Stage.CONTENT)
+        return self._final
+
+    def _write_at_once(self, opened: Due) -> bool:
+        """Write the content in the read that asked for it, if nothing else is to be looked at.
+
+        Waking whoever waits takes as long as the write, and they would have nothing to add.
+        """
+        replies = opened.heard
+        is_invited = replies[2].code == 354 and replies[0].is_positive and replies[1].is_positive
+        if not is_invited or self._is_late() or not self._is_fresh():
+            return False
+        self._write(opened.answer)
+        return True
+
+    def _is_fresh(self) -> bool:
+        return monotonic() - self._asked_at <= _FRESH
 
     async def _ask_again(self) -> None:
         """Ask the gate again if it was long ago: the letters before may have taken their time."""
-        late = monotonic() - self._asked_at > _FRESH
-        if late and self._ask is not None:
+        if self._ask is not None and not self._is_fresh():
             try:
-                await self._ask()
+                await self._ask(self._talk.transport)
             except BaseException:
                 self._talk.abort()
                 raise
@@ -141,7 +165,9 @@ class Transaction:
         if "pipelining" not in self._talk.extensions:
             return await self._open_by_steps(letter)
         due = self._place.open(
-            b"%b%bDATA\r\n" % (letter.mail, letter.rcpt), patience=self._patience.reply
+            b"%b%bDATA\r\n" % (letter.mail, letter.rcpt),
+            patience=self._patience.reply,
+            then=self._write_at_once,
         )
         try:
             replies = await due.answer
@@ -152,6 +178,8 @@ class Transaction:
                 raise
             self._talk.abort()
             return refusal
+        if self._final is not None:
+            return None
         refusal = self._refusal_in(replies)
         if refusal is None:
             return None

@@ -76,6 +76,30 @@ async def test_letter_that_is_stopped_behind_another_leaves_its_place() -> None:
     assert relay.connections == 1
 
 
+async def test_letter_that_is_stopped_late_makes_way_for_the_one_behind() -> None:
+    async def closes_late(_transport: object) -> None:
+        while not behind_waits:
+            await asyncio.sleep(0.002)
+        raise NotBegunError(Reason.STOPPED)
+
+    behind_waits: list[object] = []
+
+    async def last_gate(transport: object) -> None:
+        behind_waits.append(transport)
+
+    async with (
+        listening(Relay(answers={"DOT": [Deed.LATE, ""]})) as relay,
+        channel_to(relay, connections=1, final_timeout=5) as channel,
+    ):
+        outcomes = await asyncio.gather(
+            *letters(channel, 3, gates=[open_gate, closes_late, last_gate])
+        )
+
+    assert [type(outcome) for outcome in outcomes] == [Accepted, NotBegun, Accepted]
+    assert reached(relay) == ["0", "2"]
+    assert relay.connections == 1
+
+
 async def test_letter_whose_alert_ends_behind_another_is_not_sent() -> None:
     async with listening(Relay()) as relay, channel_to(relay, connections=1) as channel:
         prepared = channel.prepare(wording())

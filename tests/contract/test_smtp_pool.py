@@ -135,8 +135,7 @@ async def test_connection_that_idled_too_long_is_ended_without_anyone_asking() -
         at = SmtpRelay(host="127.0.0.1", port=relay.port, helo="bpbd.example.id")
         pool = Pool(lambda: open_conversation(at), size=2, idle=0.05)
 
-        async with pool.place(urgent=False, ends=soon()):
-            pass
+        pool.give_back(await pool.take(urgent=False, ends=soon()))
         while relay.open_now:
             await asyncio.sleep(0.005)
 
