@@ -1,9 +1,10 @@
 """Turning a page of an audience into people and deliveries: pure, I/O stands around it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import repeat
+from typing import Any, NamedTuple, TypeVar, cast
 
 from kentongan.alert import Alert
 from kentongan.audience import Audience
@@ -42,7 +43,7 @@ def stage_at_work(stage: Stage, audience: Audience) -> Stage:
 
 
 # A page has thousands of these, and tuples are made in a third of the time that frozen dataclasses
-# take; the last two go into the ledger as they are.
+# take; the last three go into the ledger as they are.
 
 
 class Member(NamedTuple):
@@ -79,13 +80,33 @@ class NewDelivery(NamedTuple):
     reason: str | None
 
 
+class NewLink(NamedTuple):
+    """A row of who is told by which delivery."""
+
+    delivery_id: DeliveryId
+    person_id: PersonId
+    alert_id: AlertId
+
+
+RowT = TypeVar("RowT", bound=tuple[Any, ...])
+
+
+def named(kind: type[RowT], rows: Iterable[tuple[Any, ...]]) -> list[RowT]:
+    """Return rows that have the fields of `kind`, in its order, as that.
+
+    To call `kind` for each of them takes several times as long as to make the row.
+    """
+    make = cast("Callable[[type[RowT], tuple[Any, ...]], RowT]", tuple.__new__)
+    return list(map(make, repeat(kind), rows))
+
+
 @dataclass(frozen=True, slots=True)
 class Expanded:
     """What a page adds: its people, its new deliveries, and who is told by which delivery."""
 
     people: list[NewPerson] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
-    links: list[tuple[DeliveryId, PersonId]] = field(default_factory=list)
+    links: list[NewLink] = field(default_factory=list)
 
 
 def expand(
@@ -102,25 +123,31 @@ def expand(
     A shared address gets one message that counts for all its people: `known` are those of earlier
     pages. `units` are the pace a message takes, by (channel, locale).
     """
-    page = Expanded()
-    told: dict[Point, DeliveryId] = dict(known)
-    channels, locale_of = frozenset(alert.channels), _locales(members, alert, fallback_locale)
-    fresh = iter(new_ids("delivery", sum(len(member.points) for member in members)))
-    for person_id, member in zip(new_ids("person", len(members)), members, strict=True):
+    told: dict[Point, str] = dict(known)
+    alert_id, channels = alert.id, frozenset(alert.channels)
+    locale_of = _locales(members, alert, fallback_locale)
+    fresh = iter(new_ids("delivery", sum([len(member.points) for member in members])))
+    people, deliveries, links = [], [], []
+    for person, member in zip(new_ids("person", len(members)), members, strict=True):
         recipient, name, wanted, points = member
-        person, locale = PersonId(person_id), locale_of[wanted]
-        usable = [point for point in points if point[0] in channels]
-        cause = None if usable else _cause(member)
-        page.people.append(NewPerson(person, alert.id, recipient, name, locale, cause))
-        for point in usable if len(usable) < 2 else dict.fromkeys(usable):
+        locale, is_told = locale_of[wanted], False
+        for point in points if len(points) < 2 else dict.fromkeys(points):
+            channel, address = point
+            if channel not in channels:
+                continue
+            is_told = True
             delivery = told.get(point)
             if delivery is None:
-                told[point] = delivery = DeliveryId(next(fresh))
+                told[point] = delivery = next(fresh)
                 work, reason = _BARRED if point in suppressed else _OPEN
-                to = (*point, locale, name, units[point[0], locale])
-                page.deliveries.append(NewDelivery(delivery, alert.id, *to, work, reason))
-            page.links.append((delivery, person))
-    return page
+                pace = units[channel, locale]
+                deliveries.append(
+                    (delivery, alert_id, channel, address, locale, name, pace, work, reason)
+                )
+            links.append((delivery, person, alert_id))
+        cause = None if is_told else _cause(points)
+        people.append((person, alert_id, recipient, name, locale, cause))
+    return Expanded(named(NewPerson, people), named(NewDelivery, deliveries), named(NewLink, links))
 
 
 _OPEN = Work.PENDING.value, None
@@ -132,5 +159,5 @@ def _locales(members: Iterable[Member], alert: Alert, fallback: str) -> dict[str
     return {wanted: alert.locale_for(wanted, fallback) for wanted in {m.locale for m in members}}
 
 
-def _cause(member: Member) -> Cause:
-    return Cause.NO_POINT_ON_CHANNELS if member.points else Cause.NO_CONTACT_POINT
+def _cause(points: Sequence[Point]) -> Cause:
+    return Cause.NO_POINT_ON_CHANNELS if points else Cause.NO_CONTACT_POINT

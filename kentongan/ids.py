@@ -57,21 +57,24 @@ def _tail() -> str:
 def new_ids(kind: str, count: int) -> list[str]:
     """Return fresh ids of `kind` in ascending order, as `new_id` makes them one by one.
 
-    One look at the clock and one at the random source for all of them: a tenth of the time. Each is
-    a tick (a 4096th of a millisecond) later than the one before, which is sooner than whoever asked
-    can have put it to use.
+    One look at the clock and one at the random source for all of them, and their letters are
+    written column by column: a twentieth of the time. Each is a tick (a 4096th of a millisecond)
+    later than the one before, which is sooner than whoever asked can have put it to use.
     """
     first = time.time_ns() * 4096 // 1_000_000
-    ticks = range(first, first + count)
-    heads = {
-        millis: PREFIXES[kind] + _digits(millis << 2 | 0b01, 10)
-        for millis in range(first >> 12, (first + count >> 12) + 1)
-    }
-    sevens, tails = os.urandom(count), os.urandom(11 * count).translate(_DIGIT_OF).decode()
-    return [
-        heads[tick >> 12] + _TICKS[tick & 4095] + _14TH[seven] + tails[at : at + 11] + _26TH[seven]
-        for tick, seven, at in zip(ticks, sevens, range(0, 11 * count, 11), strict=True)
-    ]
+    page, turns = bytearray(), ((first & 4095) + count >> 12) + 1
+    for millis in range(first >> 12, (first >> 12) + turns):
+        line = PREFIXES[kind] + _digits(millis << 2 | 0b01, 10) + 16 * "." + "\n"
+        within = min(first + count, millis + 1 << 12) - max(first, millis << 12)
+        page += line.encode() * within
+    head, random = len(PREFIXES[kind]) + 10, os.urandom(13 * count)
+    ticks = slice(first & 4095, (first & 4095) + count)
+    for at, digits in enumerate(_TICKS, head):
+        page[at :: head + 17] = (digits * turns)[ticks]
+    for no, digit_of in enumerate(_DIGIT_OF):
+        some = random[no * count : (no + 1) * count]
+        page[head + 3 + no :: head + 17] = some.translate(digit_of)
+    return page.decode().split()
 
 
 def _digits(value: int, count: int) -> str:
@@ -82,10 +85,18 @@ def _digits(value: int, count: int) -> str:
 # version; three the other half, the fraction and half of the variant; one the other half and four
 # random bits; eleven random ones; and the last the three bits that are left of 128.
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
-_TICKS = tuple(_digits(0b11 << 13 | fraction << 1 | 1, 3) for fraction in range(4096))
-_14TH = tuple(_DIGITS[byte >> 4] for byte in range(256))
-_26TH = tuple(_DIGITS[(byte & 7) << 2] for byte in range(256))
-_DIGIT_OF = (_DIGITS * 8).encode()
+#: The three, each for all fractions.
+_TICKS = [
+    "".join(
+        _DIGITS[(0b11 << 13 | fraction << 1 | 1) >> shift & 31] for fraction in range(4096)
+    ).encode()
+    for shift in (10, 5, 0)
+]
+#: The other thirteen, each for all random bytes.
+_DIGIT_OF = [
+    "".join(_DIGITS[byte & mask] for byte in range(256)).encode()
+    for mask in (0b01111, *11 * (0b11111,), 0b11100)
+]
 
 
 def first_id(kind: str, millis: int) -> str:

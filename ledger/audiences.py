@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, or_, select
@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from kentongan.alert import Alert
 from kentongan.audience import Audience, Of, Who
-from kentongan.expansion import Member, Point, Stage
+from kentongan.expansion import Member, Point, Stage, named
 from kentongan.ids import RecipientId
 from kentongan.settling import Resolution
 from ledger.audience_query import page_query, page_text
@@ -75,21 +75,18 @@ async def _recipients(db: AsyncConnection, alert: Alert, cursor: str, limit: int
     audience = alert.audience
     if not audience.groups and not audience.recipients:
         return Page()
-    page = Page()
-    last: str | None = None
-    points: list[Point] = []
+    people, points, suppressed = [], list[Point](), set[Point]()
+    last = ""
     rows = await _found(db, audience, cursor, limit)
     for person, name, locale, channel, address, is_barred in rows:
         if person != last:
             last, points = person, []
-            page.members.append(Member(person, name, locale, points))
+            people.append((person, name, locale, points))
         if channel is not None:
             points.append((channel, address))
-        if is_barred:
-            page.barred.add((channel, address))
-    if len(page.members) < limit:
-        return page
-    return replace(page, cursor=page.members[-1].recipient_id or "")
+            if is_barred:
+                suppressed.add((channel, address))
+    return Page(named(Member, people), last if len(people) == limit else "", suppressed)
 
 
 async def _found(db: AsyncConnection, audience: Audience, after: str, most: int) -> Sequence[Any]:

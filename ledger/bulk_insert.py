@@ -6,6 +6,7 @@ Values go as they are: text, numbers and None; a column of JSON is for `ledger.d
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -26,7 +27,7 @@ class Load:
     """What goes into one table."""
 
     table: Table
-    columns: Sequence[str]
+    columns: tuple[str, ...]
     rows: Sequence[tuple[Any, ...]]
 
 
@@ -47,15 +48,14 @@ async def _load(db: AsyncConnection, load: Load) -> None:
         await copy(db, load.table.name, load.columns, load.rows)
     elif load.rows:
         marks = ", ".join(f"${at + 1}" for at in range(len(load.columns)))
-        await for_each(db, _into(load, f"({marks})"), load.rows)
+        await for_each(db, _into(load.table.name, load.columns, f"({marks})"), load.rows)
 
 
 def insert(connection: sqlite3.Connection, loads: Sequence[Load]) -> None:
     """Insert everything on SQLite, in the connection's own thread."""
     for load in loads:
-        marks = f"({', '.join('?' * len(load.columns))})"
         for rows in _chunks(load.rows):
-            sql = _into(load, ", ".join([marks] * len(rows)))
+            sql = _into_sqlite(load.table.name, load.columns, len(rows))
             connection.execute(sql, tuple(chain.from_iterable(rows)))
 
 
@@ -67,6 +67,13 @@ def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...
             at += size
 
 
-def _into(load: Load, values: str) -> str:
+@lru_cache(32)
+def _into_sqlite(table: str, columns: tuple[str, ...], rows: int) -> str:
+    """Return the INSERT of so many rows, made once: it may have ten thousand letters."""
+    marks = f"({', '.join('?' * len(columns))})"
+    return _into(table, columns, ", ".join([marks] * rows))
+
+
+def _into(table: str, columns: tuple[str, ...], values: str) -> str:
     """Return the INSERT; names are our schema's own, values travel as parameters."""
-    return f"INSERT INTO {load.table.name} ({', '.join(load.columns)}) VALUES {values}"  # noqa: S608
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}"  # noqa: S608

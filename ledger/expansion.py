@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kentongan.alert import Control
-from kentongan.expansion import Expanded, NewDelivery, NewPerson, Point, Stage
+from kentongan.expansion import Expanded, NewDelivery, NewLink, NewPerson, Point, Stage
 from kentongan.ids import DeliveryId
 from ledger.bulk_insert import Load, insert, insert_loads
 from ledger.dialect import POSTGRESQL_NOW, among, db_now, is_postgresql, lock_alert
@@ -139,11 +139,7 @@ async def write_page(
     loads = (
         Load(table=deliveries, columns=NewDelivery._fields, rows=page.deliveries),
         Load(table=alert_people, columns=NewPerson._fields, rows=page.people),
-        Load(
-            table=delivery_people,
-            columns=_LINK,
-            rows=[(delivery, person, alert_id) for delivery, person in page.links],
-        ),
+        Load(table=delivery_people, columns=NewLink._fields, rows=page.links),
     )
     await lock_alert(db, alert_id, exclusive=False)
     try:
@@ -178,4 +174,3 @@ WHERE alert_id = $1 AND stage = $2 AND cursor = $3 AND closed_at IS NULL
 RETURNING (SELECT control FROM alerts WHERE id = $1)"""
 _ON_POSTGRESQL_MOVED = _MOVED.format(now=POSTGRESQL_NOW)
 _ON_SQLITE_MOVED = _MOVED.format(now="kentongan_now()").replace("$", "?")
-_LINK = ("delivery_id", "person_id", "alert_id")

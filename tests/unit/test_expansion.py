@@ -44,7 +44,7 @@ def test_shared_address_gets_one_message_that_counts_for_all_its_people() -> Non
 
     [delivery] = made.deliveries
     assert [person.name for person in made.people] == ["Siti", "Budi"]
-    assert made.links == [(delivery.id, person.id) for person in made.people]
+    assert made.links == [(delivery.id, person.id, ALERT.id) for person in made.people]
 
 
 def test_one_address_on_two_channels_is_two_messages() -> None:
@@ -59,7 +59,7 @@ def test_address_of_an_earlier_page_is_only_joined() -> None:
     made = page(member("Siti", SITI), known={SITI: earlier})
 
     assert made.deliveries == []
-    assert made.links == [(earlier, made.people[0].id)]
+    assert made.links == [(earlier, made.people[0].id, ALERT.id)]
 
 
 def test_nobody_without_a_contact_point_is_forgotten() -> None:
@@ -125,7 +125,7 @@ def test_small_pages_give_the_same_as_one_big(people: Sequence[Member], size: in
 def _told(*pages: Expanded) -> tuple[list[object], list[object]]:
     """Return the people in order with what tells them, and the deliveries."""
     point = {d.id: (d.channel, d.address) for made in pages for d in made.deliveries}
-    by = [(person, point[d]) for made in pages for d, person in made.links]
+    by = [(person, point[d]) for made in pages for d, person, _ in made.links]
     people: list[object] = [
         (p.name, p.locale, p.cause, [where for person, where in by if person == p.id])
         for made in pages
