@@ -20,39 +20,43 @@ from ledger.dialect import Row, Update, insert_many, is_postgresql, lock_alert, 
 from ledger.driver import fetch, in_thread
 from ledger.engine import read_now
 from ledger.schema import attempts, deliveries, provider_events
+from ledger.settle_plain import settle_plain
+from ledger.settled import Settled
 
-
-@dataclass(slots=True, kw_only=True)  # not frozen, which costs thrice as much: one a send
-class Settled:
-    """An outcome, and what its worker makes of the delivery; times in seconds from now.
-
-    `receipt` is what the answer already proved (a rank); `ask_in` when the settler (of an unknown)
-    or the receipt poller (of an accepted one) looks first.
-    """
-
-    attempt: AttemptRef
-    alert_id: str
-    channel: str
-    outcome: str
-    work: Work
-    reason: Reason | None = None
-    detail: str = ""
-    provider_id: str | None = None
-    receipt: int = 0
-    charged: bool = False
-    tries: int = 0  # as claimed
-    due_in: float | None = None
-    ask_in: float | None = None
+__all__ = [
+    "Running",
+    "Settled",
+    "Standing",
+    "best_receipt",
+    "is_reached",
+    "lock_running",
+    "poll_at",
+    "settle",
+    "settle_each",
+    "standing",
+]
 
 
 async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
     """Write outcomes; return how many came too late and were kept as events.
 
-    Where the alert no longer runs, what would have waited becomes `stopped` or `expired` at once:
-    the alert's shared lock keeps a stop from slipping between the look and the write. A receipt
-    may have come before us: its rank stays, and it proves that an unknown was sent.
+    The alerts' shared locks come before those of any row, and keep a stop from slipping between a
+    look and a write.
     """
-    running = await lock_running(db, sorted({s.alert_id for s in settled}))
+    for alert_id in sorted({s.alert_id for s in settled}):
+        await lock_alert(db, alert_id, exclusive=False)
+    left = await settle_plain(db, settled)
+    return await settle_each(db, left) if left else 0
+
+
+async def settle_each(db: AsyncConnection, settled: Sequence[Settled]) -> int:
+    """Write outcomes of any kind by a look at how each stands; return how many came too late.
+
+    Where the alert no longer runs, what would have waited becomes `stopped` or `expired` at once:
+    whoever calls holds the alert's shared lock. A receipt may have come before us: its rank stays,
+    and it proves that an unknown was sent.
+    """
+    running = await _running(db, sorted({s.alert_id for s in settled}))
     now = await read_now(db)
     rows = sorted(settled, key=lambda s: s.attempt)
     was = await standing(db, [s.attempt.delivery_id for s in rows])
@@ -132,6 +136,10 @@ async def lock_running(db: AsyncConnection, ids: Sequence[str]) -> "dict[str, Ru
     """Hold the alerts' shared locks and return what each still allows."""
     for alert_id in ids:
         await lock_alert(db, alert_id, exclusive=False)
+    return await _running(db, ids)
+
+
+async def _running(db: AsyncConnection, ids: Sequence[str]) -> "dict[str, Running]":
     rows: Sequence[Any]
     if is_postgresql(db):
         rows = await fetch(db, _RUNNING + "ANY($1)", list(ids))

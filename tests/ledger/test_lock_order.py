@@ -1,14 +1,17 @@
 """A delivery is locked before its attempts, so that no two writers wait for each other."""
 
 import asyncio
+from typing import Any
 
 from kentongan.delivery import State, Work
-from kentongan.ids import AttemptRef, DeliveryId
-from kentongan.receipt import Receipt, ReceiptKind
+from kentongan.ids import AlertId, AttemptRef, DeliveryId
+from kentongan.outcome import Reason
+from kentongan.receipt import RANK, Receipt, ReceiptKind
 from ledger import events
 from ledger.engine import Ledger, read_now
 from ledger.receipts import EventReceipt, join
 from ledger.responses import respond
+from ledger.settle import Settled, settle
 from tests.fakes import asked
 
 ROUNDS = 12
@@ -31,6 +34,20 @@ async def _answers(ledger: Ledger, ones: list[DeliveryId]) -> None:
             await respond(db, one, "1", via="page", now=await read_now(db))
 
 
+async def _outcomes(ledger: Ledger, alert: AlertId, ones: list[DeliveryId]) -> None:
+    """Settle as it comes: not in order, and what is plain among what is not."""
+    said: list[dict[str, Any]] = [
+        {"outcome": "accepted", "work": Work.SETTLED},
+        {"outcome": "refused", "work": Work.FAILED, "reason": Reason.NO_ROUTE},
+    ]
+    settled = [
+        Settled(attempt=AttemptRef(one, 1), alert_id=alert, channel="sms", **said[at % 2])
+        for at, one in enumerate(reversed(ones))
+    ]
+    async with ledger.bulk() as db:
+        assert await settle(db, settled) == 0
+
+
 async def test_receipts_and_answers_do_not_wait_for_each_other(ledger: Ledger) -> None:
     alert = await asked.alert(ledger)
     tries: list[dict[str, object]] = [{"outcome": "unknown"}, {"outcome": "unknown", "ask_at": 1}]
@@ -46,3 +63,19 @@ async def test_receipts_and_answers_do_not_wait_for_each_other(ledger: Ledger) -
 
         states = {(await asked.row_of(ledger, one)).state for one in ones}
         assert states == {State.ACKNOWLEDGED}
+
+
+async def test_outcomes_and_receipts_do_not_wait_for_each_other(ledger: Ledger) -> None:
+    alert = await asked.alert(ledger)
+    for round_ in range(ROUNDS):
+        ones = [
+            await asked.delivery(
+                ledger, alert, work=Work.ATTEMPTING, tries=[{}], address=f"+{round_}-{n}"
+            )
+            for n in range(EACH)
+        ]
+
+        await asyncio.gather(_outcomes(ledger, alert, ones), _receipts(ledger, ones))  # likewise
+
+        receipts = {(await asked.attempt_row(ledger, AttemptRef(one, 1))).receipt for one in ones}
+        assert receipts == {RANK[ReceiptKind.SENT]}
