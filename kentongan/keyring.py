@@ -26,18 +26,21 @@ _BLOCK = 64
 
 
 class Key:
-    """A key of HMAC-SHA256, mixed once: a MAC takes half of the time that `hmac.digest` takes."""
+    """A key of HMAC-SHA256, mixed in once: a MAC takes a third of the time of `hmac.digest`."""
 
-    __slots__ = ("_after", "_before", "secret")
+    __slots__ = ("_inner", "_outer", "secret")
 
     def __init__(self, secret: bytes) -> None:
         self.secret = secret
         block = (secret if len(secret) <= _BLOCK else sha256(secret).digest()).ljust(_BLOCK, b"\0")
-        self._before, self._after = block.translate(_INNER), block.translate(_OUTER)
+        self._inner, self._outer = sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
 
     def mac(self, text: bytes) -> bytes:
         """Return the 32 octets that HMAC-SHA256 gives."""
-        return sha256(self._after + sha256(self._before + text).digest()).digest()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.digest()
 
     @override
     def __repr__(self) -> str:
