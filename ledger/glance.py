@@ -15,23 +15,23 @@ class Glance:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None
 
     def ask(self, sql: str, *args: Any) -> Sequence[Any] | None:
         """Return the rows of one short query; None where it cannot be answered at once."""
         try:
-            if self._connection is None:
-                self._connection = _opened(self._path)
-            return self._connection.execute(sql, args).fetchall()
+            if self._cursor is None:
+                self._cursor = _opened(self._path).cursor()
+            return self._cursor.execute(sql, args).fetchall()
         except sqlite3.Error:
             self.close()
             return None
 
     def close(self) -> None:
         """Close the connection; the next look opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._cursor is not None:
+            self._cursor.connection.close()
+            self._cursor = None
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import NamedTuple
 
-from kentongan.ids import AttemptRef
 from kentongan.outcome import NotBegunError, Reason
 from ledger import gate
 from ledger.claims import LEAST_LIFE
@@ -23,28 +22,30 @@ _FOR_COMPANY, _ENOUGH = 0.0005, 8
 
 
 class Pass(NamedTuple):
-    """Who wants through: an attempt of `incarnation`, of an alert that dies at `dies_at`."""
+    """What attempts of `incarnation` have in common, of an alert that dies at `dies_at`."""
 
-    attempt: AttemptRef
     alert_id: str
     channel: str
-    address: str
     incarnation: str
     dies_at: float  # monotonic seconds
+
+
+#: Whoever stands at the gate: a pass, and the address that it is shown for.
+_Shown = tuple[Pass, str]
 
 
 class _Asking:
     """Those who wait for one read."""
 
     def __init__(self) -> None:
-        self.passes: list[Pass] = []
+        self.shown: list[_Shown] = []
         #: One for each: whoever goes away cancels no one else's.
         self._answers: list[asyncio.Future[gate.Barred]] = []
 
-    def join(self, wanted: Pass) -> "asyncio.Future[gate.Barred]":
-        """Have `wanted` asked about too."""
+    def join(self, shown: _Shown) -> "asyncio.Future[gate.Barred]":
+        """Have one more asked about."""
         answer: asyncio.Future[gate.Barred] = asyncio.get_running_loop().create_future()
-        self.passes.append(wanted)
+        self.shown.append(shown)
         self._answers.append(answer)
         return answer
 
@@ -75,25 +76,25 @@ class Gatekeeper:
         self._next: _Asking | None = None
         self._reading: asyncio.Task[None] | None = None
 
-    async def enter(self, wanted: Pass) -> None:
-        """Return if the attempt may begin now; raise `NotBegunError` with the reason if not."""
+    async def enter(self, wanted: Pass, address: str) -> None:
+        """Return if an attempt may begin now; raise `NotBegunError` with the reason if not."""
+        barred = gate.glance(self._ledger, wanted.alert_id, wanted.channel, address)
+        if barred is None:  # it has to be waited for, which a lost lease or a dead alert need not
+            self._check_ours(wanted)
+            barred = await self._ask((wanted, address))
         self._check_ours(wanted)
-        barred = gate.glance(self._ledger, wanted.alert_id, wanted.channel, wanted.address)
-        if barred is None:
-            barred = await self._ask(wanted)
         if barred is not gate.NOBODY:
-            _check_free(wanted, barred)
-        self._check_ours(wanted)
+            _check_free(wanted, address, barred)
 
     def _check_ours(self, wanted: Pass) -> None:
         self._lease.check(wanted.incarnation)
         if monotonic() > wanted.dies_at - LEAST_LIFE:
             raise NotBegunError(Reason.EXPIRED)
 
-    async def _ask(self, wanted: Pass) -> gate.Barred:
+    async def _ask(self, shown: _Shown) -> gate.Barred:
         if self._next is None:
             self._next = _Asking()
-        answer = self._next.join(wanted)
+        answer = self._next.join(shown)
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
         return await answer
@@ -115,10 +116,10 @@ class Gatekeeper:
         try:
             async with self._ledger.read() as db:
                 while self._next is not None:
-                    if asking is not None and len(self._next.passes) < _ENOUGH:
+                    if asking is not None and len(self._next.shown) < _ENOUGH:
                         await asyncio.sleep(_FOR_COMPANY)
                     asking, self._next = self._next, None
-                    asking.learn(await _barred(db, asking.passes))
+                    asking.learn(await _barred(db, asking.shown))
         except asyncio.CancelledError as error:
             if asking is not None:
                 asking.fail(error)
@@ -130,16 +131,15 @@ class Gatekeeper:
                 asking.fail(error)
 
 
-async def _barred(db: Db, passes: Sequence[Pass]) -> gate.Barred:
-    return await gate.barred(
-        db, {p.alert_id for p in passes}, {(p.channel, p.address) for p in passes}
-    )
+async def _barred(db: Db, shown: Sequence[_Shown]) -> gate.Barred:
+    ids = {wanted.alert_id for wanted, _ in shown}
+    return await gate.barred(db, ids, {(wanted.channel, address) for wanted, address in shown})
 
 
-def _check_free(wanted: Pass, barred: gate.Barred) -> None:
+def _check_free(wanted: Pass, address: str, barred: gate.Barred) -> None:
     if wanted.alert_id in barred.stopped:
         raise NotBegunError(Reason.STOPPED)
     if wanted.alert_id in barred.paused:
         raise NotBegunError(Reason.PAUSED)
-    if (wanted.channel, wanted.address) in barred.suppressed:
+    if (wanted.channel, address) in barred.suppressed:
         raise NotBegunError(Reason.SUPPRESSED)

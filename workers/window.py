@@ -75,16 +75,7 @@ class _Send:
     async def gate(self, transport: asyncio.BaseTransport | None = None) -> None:
         """Let the first byte go, or raise `NotBegunError`."""
         flight, claimed = self._flight, self.claimed
-        await flight.run.gatekeeper.enter(
-            Pass(
-                attempt=claimed.attempt,
-                alert_id=flight.showing.alert.id,
-                channel=flight.channel_name,
-                address=claimed.address,
-                incarnation=flight.incarnation,
-                dies_at=flight.dies_at,
-            )
-        )
+        await flight.run.gatekeeper.enter(flight.gate_pass, claimed.address)
         self.began = True
         lease = flight.run.lease
         lease.release(self._transport)  # asked again, perhaps over another connection
@@ -131,7 +122,8 @@ class Flight:
     ) -> None:
         self.run, self.showing, self.route = run, showing, route
         self.channel, self.channel_name = route.channel, route.channel.channel
-        self.incarnation, self.dies_at = incarnation, since + window.remaining
+        self.dies_at = since + window.remaining
+        self.gate_pass = Pass(showing.alert.id, self.channel_name, incarnation, self.dies_at)
         self.claimed, self.held, self.more = window.claimed, window.held, window.more
         self.claimed_at = monotonic()
         self.aloft = asyncio.Event()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from kentongan.ids import AlertId, AttemptRef, new_delivery_id
+from kentongan.ids import AlertId
 from ledger.driver import driver_of
 from ledger.engine import Db, Ledger
 from tests.fakes import asked
@@ -59,13 +59,12 @@ class Relay:
     async def _letter(self) -> None:
         await self._keeper.enter(
             Pass(
-                attempt=AttemptRef(new_delivery_id(), 1),
                 alert_id=self._alert,
                 channel="email",
-                address="a@example.org",
                 incarnation=self._lease.incarnation,
                 dies_at=monotonic() + 3600,
-            )
+            ),
+            "a@example.org",
         )
 
 

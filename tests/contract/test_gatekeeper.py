@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from typing_extensions import override
 
 from kentongan.alert import Control
-from kentongan.ids import AlertId, AttemptRef, new_delivery_id
+from kentongan.ids import AlertId
 from kentongan.outcome import NotBegunError, Reason
 from ledger import alerts, suppressions
 from ledger.claims import LEAST_LIFE
@@ -88,22 +88,24 @@ async def alert(ledger: WatchedLedger) -> AlertId:
     return await asked.alert(ledger)
 
 
-def wants(alert: AlertId, lease: Lease, **changes: Any) -> Pass:
+#: A pass, and the address that it is shown for.
+Wanted: TypeAlias = tuple[Pass, str]
+
+
+def wants(alert: AlertId, lease: Lease, address: str = "+1", **changes: Any) -> Wanted:
     dull = {
-        "attempt": AttemptRef(new_delivery_id(), 1),
         "alert_id": alert,
         "channel": "sms",
-        "address": "+1",
         "incarnation": lease.incarnation,
         "dies_at": monotonic() + 3600,
     }
-    return Pass(**{**dull, **changes})
+    return Pass(**{**dull, **changes}), address
 
 
-async def barred(keeper: Gatekeeper, wanted: Pass) -> Reason | None:
+async def barred(keeper: Gatekeeper, wanted: Wanted) -> Reason | None:
     """Return why an attempt may not begin, None if it may."""
     try:
-        await asyncio.wait_for(keeper.enter(wanted), 20)
+        await asyncio.wait_for(keeper.enter(*wanted), 20)
     except NotBegunError as error:
         return error.reason
     return None
