@@ -53,6 +53,13 @@ def test_one_address_on_two_channels_is_two_messages() -> None:
     assert [(d.channel, d.address) for d in made.deliveries] == [("sms", "same"), ("email", "same")]
 
 
+def test_contact_point_that_a_person_has_twice_tells_them_once() -> None:
+    made = page(member("Siti", SITI, BUDI, SITI))
+
+    assert [d.address for d in made.deliveries] == [SITI[1], BUDI[1]]
+    assert [link.delivery_id for link in made.links] == [d.id for d in made.deliveries]
+
+
 def test_address_of_an_earlier_page_is_only_joined() -> None:
     earlier = DeliveryId("dlv_earlier")
 
