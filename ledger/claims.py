@@ -14,7 +14,7 @@ from kentongan.clock import SECOND, seconds
 from kentongan.delivery import Work
 from kentongan.ids import AttemptRef, DeliveryId
 from ledger import caps
-from ledger.dialect import lock_alert, lock_suspects
+from ledger.dialect import lock_suspects
 from ledger.opening import Opened, Opener, Which, count, open_some, state, write_attempts
 from ledger.schema import alerts, deliveries
 
@@ -81,12 +81,11 @@ async def claim(
 
     Before all, a few retries by themselves that were open when a worker died.
 
-    The alert's shared lock is a statement of its own: the next one then sees a stop that committed
+    The alert's shared lock comes with the first statement: those after it see a stop that committed
     while it waited. `after` skips the ids that this turn has claimed before; `terms` are the caps
     that hold for it.
     """
     await caps.take_turns(db, terms)
-    await lock_alert(db, alert_id, exclusive=False)
     now, deaths, has_retries, expires_at = await state(db, alert_id, channel)
     opener = Opener(alert_id, channel, sender, provider, worker, now)
     # What a cap may yet hold back gets its attempt afterwards.

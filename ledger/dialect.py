@@ -75,6 +75,11 @@ def insert_or_skip(db: AsyncConnection, table: Table) -> Any:
     return sqlite.insert(table).on_conflict_do_nothing()
 
 
+#: The shared lock of `lock_alert` in words, for a text that begins with it. What that text itself
+#: looks at may be older than the lock: a stop that it waited for is seen by the next.
+POSTGRESQL_SHARED = "pg_advisory_xact_lock_shared(hashtextextended({alert}, 0))"
+
+
 async def lock_alert(db: AsyncConnection, alert_id: str, *, exclusive: bool) -> None:
     """Order claims (shared) and stops (exclusive) of one alert, until the transaction ends.
 
@@ -83,8 +88,8 @@ async def lock_alert(db: AsyncConnection, alert_id: str, *, exclusive: bool) -> 
     """
     if not is_postgresql(db):
         return
-    kind = "" if exclusive else "_shared"
-    await fetch(db, f"SELECT pg_advisory_xact_lock{kind}(hashtextextended($1, 0))", alert_id)
+    lock = "pg_advisory_xact_lock(hashtextextended({alert}, 0))" if exclusive else POSTGRESQL_SHARED
+    await fetch(db, "SELECT " + lock.format(alert="$1"), alert_id)
 
 
 async def lock_suspects(db: AsyncConnection, alert_id: str, channel: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.dialect import POSTGRESQL_NOW, is_postgresql
+from ledger.dialect import POSTGRESQL_NOW, POSTGRESQL_SHARED, is_postgresql
 from ledger.driver import fetch, in_thread
 from ledger.looks import ask
 
@@ -71,16 +71,18 @@ class Opened(NamedTuple):
     tries: int
 
 
-#: `t` has the clock, read once.
+#: `t` has the clock, read once: on PostgreSQL when the alert's lock is held.
 _STATE = """
-SELECT t.now,
+WITH {t} SELECT t.now,
  (SELECT max(deaths) FROM deliveries WHERE alert_id = $1 AND channel = $2
   AND deaths > 0 AND work = 'retry_wait' AND due_at <= t.now),
  EXISTS (SELECT 1 FROM deliveries WHERE alert_id = $1 AND channel = $2
   AND deaths = 0 AND work = 'retry_wait' AND due_at <= t.now),
  (SELECT expires_at FROM alerts WHERE id = $1)
-FROM (SELECT {now} AS now) AS t
+FROM t
 """
+_HELD = f"""held AS MATERIALIZED (SELECT {POSTGRESQL_SHARED.format(alert="$1")}),
+t AS MATERIALIZED (SELECT {POSTGRESQL_NOW} AS now FROM held)"""  # noqa: S608 - of our own words
 
 #: What is due, each kind counted to `$4` and no further; and the workers that live.
 _COUNT = """
@@ -103,14 +105,18 @@ _NEW = "SELECT id, attempts, alert_id, channel, $1, $2, $3, $4 FROM deliveries W
 
 
 async def state(db: AsyncConnection, alert_id: str, channel: str) -> State:
-    """Return how things stand now."""
+    """Hold the alert's shared lock, and return how things stand.
+
+    What it returns may be older than the lock, and only says what to try: whether a stop came while
+    it waited, the next statement sees.
+    """
     if is_postgresql(db):
-        [row] = await fetch(db, _STATE.format(now=POSTGRESQL_NOW), alert_id, channel)
+        [row] = await fetch(db, _STATE.format(t=_HELD), alert_id, channel)
         return State(*row)
 
     def look(connection: sqlite3.Connection) -> State:
         [now] = connection.execute("SELECT kentongan_now()").fetchone()
-        sql = _numbered(_STATE.format(now="$3"))
+        sql = _numbered(_STATE.format(t="t AS (SELECT $3 AS now)"))
         return State(*connection.execute(sql, (alert_id, channel, now)).fetchone())
 
     return await in_thread(db, look)

@@ -38,13 +38,7 @@ __all__ = [
 
 
 async def settle(db: AsyncConnection, settled: Sequence[Settled]) -> int:
-    """Write outcomes; return how many came too late and were kept as events.
-
-    The alerts' shared locks come before those of any row, and keep a stop from slipping between a
-    look and a write.
-    """
-    for alert_id in sorted({s.alert_id for s in settled}):
-        await lock_alert(db, alert_id, exclusive=False)
+    """Write outcomes; return how many came too late and were kept as events."""
     left = await settle_plain(db, settled)
     return await settle_each(db, left) if left else 0
 
@@ -53,10 +47,10 @@ async def settle_each(db: AsyncConnection, settled: Sequence[Settled]) -> int:
     """Write outcomes of any kind by a look at how each stands; return how many came too late.
 
     Where the alert no longer runs, what would have waited becomes `stopped` or `expired` at once:
-    whoever calls holds the alert's shared lock. A receipt may have come before us: its rank stays,
-    and it proves that an unknown was sent.
+    the alert's shared lock keeps a stop from slipping between the look and the write. A receipt
+    may have come before us: its rank stays, and it proves that an unknown was sent.
     """
-    running = await _running(db, sorted({s.alert_id for s in settled}))
+    running = await lock_running(db, sorted({s.alert_id for s in settled}))
     now = await read_now(db)
     rows = sorted(settled, key=lambda s: s.attempt)
     was = await standing(db, [s.attempt.delivery_id for s in rows])
@@ -136,10 +130,6 @@ async def lock_running(db: AsyncConnection, ids: Sequence[str]) -> "dict[str, Ru
     """Hold the alerts' shared locks and return what each still allows."""
     for alert_id in ids:
         await lock_alert(db, alert_id, exclusive=False)
-    return await _running(db, ids)
-
-
-async def _running(db: AsyncConnection, ids: Sequence[str]) -> "dict[str, Running]":
     rows: Sequence[Any]
     if is_postgresql(db):
         rows = await fetch(db, _RUNNING + "ANY($1)", list(ids))

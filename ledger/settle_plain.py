@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kentongan.clock import seconds
 from kentongan.ids import AttemptRef, DeliveryId
 from kentongan.receipt import REACHED_RANK
-from ledger.dialect import POSTGRESQL_NOW, is_postgresql
+from ledger.dialect import POSTGRESQL_NOW, POSTGRESQL_SHARED, is_postgresql
 from ledger.driver import fetch, in_thread
 from ledger.settled import Settled
 
@@ -22,7 +22,7 @@ from ledger.settled import Settled
 async def settle_plain(db: AsyncConnection, settled: Sequence[Settled]) -> Sequence[Settled]:
     """Write what is plain and not late; return the rest, of which nothing was written.
 
-    PostgreSQL locks all of them, the rest as well, in their order: its locks come with these.
+    PostgreSQL locks the alerts, and then all rows, those of the rest as well, in their order.
     """
     if not any(s.is_plain for s in settled):
         return settled
@@ -116,6 +116,7 @@ async def _in_one_statement(db: AsyncConnection, settled: Sequence[Settled]) -> 
         [s.tries + s.charged for s in settled],
         [s.receipt for s in settled],
         [None if s.ask_in is None else seconds(s.ask_in) for s in settled],
+        sorted({s.alert_id for s in settled}),
     )
     if not left:
         return ()
@@ -123,16 +124,19 @@ async def _in_one_statement(db: AsyncConnection, settled: Sequence[Settled]) -> 
     return [s for s in settled if s.attempt in refs]
 
 
-# What waits for a row's lock then sees it as it is by then, the attempt and the delivery; an update
-# of a row that is locked so does as well.
+# The alerts' locks come before those of any row. What waits for a row's lock then sees it as it is
+# by then, the attempt and the delivery; an update of a row that is locked so does as well.
 _ALL = f"""
-WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::smallint[], $3::boolean[],
+WITH held AS MATERIALIZED (SELECT {POSTGRESQL_SHARED.format(alert="id")} AS lock
+ FROM unnest($8::text[]) AS id),
+given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::smallint[], $3::boolean[],
   $4::text[], $5::smallint[], $6::smallint[], $7::bigint[])
  AS g(delivery_id, no, is_plain, provider_id, tries, receipt, ask_in)),
 told AS MATERIALIZED (SELECT g.delivery_id, g.no, g.is_plain AND a.outcome IS NULL AS is_ours,
   coalesce(g.provider_id, a.provider_id) AS provider_id, g.tries,
   greatest(g.receipt, a.receipt) AS receipt, g.ask_in, {POSTGRESQL_NOW} AS now
- FROM given AS g JOIN attempts AS a ON a.delivery_id = g.delivery_id AND a.no = g.no
+ FROM (SELECT count(lock) FROM held) AS all_held
+ CROSS JOIN given AS g JOIN attempts AS a ON a.delivery_id = g.delivery_id AND a.no = g.no
  JOIN deliveries AS d ON d.id = g.delivery_id
  ORDER BY g.delivery_id, g.no FOR UPDATE OF d, a),
 written AS (UPDATE attempts SET outcome = 'accepted', outcome_at = told.now, reason = NULL,
