@@ -98,7 +98,7 @@ FROM (SELECT :now AS now) AS t
 """
 
 _MOVE = "UPDATE deliveries SET work = 'attempting', attempts = attempts + 1, due_at = NULL,"
-_MOVE += " reason = NULL WHERE id IN"
+_MOVE += " reason = NULL WHERE"
 
 _ATTEMPTS = "delivery_id, no, alert_id, channel, sender, provider, worker, opened_at"
 _NEW = "SELECT id, attempts, alert_id, channel, $1, $2, $3, $4 FROM deliveries WHERE id"
@@ -151,13 +151,13 @@ async def open_some(
         return list(await fetch(db, _opening(which, attempts=attempts), *given, *by))
 
     def move(connection: sqlite3.Connection) -> list[Sequence[Any]]:
-        [found] = connection.execute(_choosing(which), given).fetchone()
+        found, at, numbers = connection.execute(_choosing(which), given).fetchone()
         rows: list[Sequence[Any]] = json.loads(found)
-        ids = json.dumps([row[0] for row in rows])
         if rows:
-            connection.execute(_MOVING, (ids,))
+            connection.execute(_MOVING, (at,))
         if rows and attempts:
-            connection.execute(_WRITING, (*_by(opener), ids))
+            by = (opener.alert_id, opener.channel, *_by(opener))
+            connection.execute(_WRITING_NUMBERED, (*by, numbers))
         return rows
 
     return await in_thread(db, move)
@@ -202,7 +202,7 @@ def _opening(which: Which, *, attempts: bool) -> str:
  FROM moved)"""  # noqa: S608 - of our own words
     return f"""
 WITH first AS MATERIALIZED (SELECT id {_chosen(which)} FOR UPDATE OF deliveries SKIP LOCKED),
-moved AS ({_MOVE} (SELECT id FROM first) RETURNING {", ".join(Opened._fields)})
+moved AS ({_MOVE} id IN (SELECT id FROM first) RETURNING {", ".join(Opened._fields)})
 {opened if attempts else ""}
 SELECT * FROM moved"""  # noqa: S608 - of our own words
 
@@ -211,8 +211,11 @@ SELECT * FROM moved"""  # noqa: S608 - of our own words
 def _choosing(which: Which) -> str:
     names = ", ".join(Opened._fields)
     then = names.replace("attempts", "attempts + 1 AS attempts")
-    chosen = _numbered(f"SELECT {then} {_chosen(which)}")
-    return f"SELECT json_group_array(json_array({names})) FROM ({chosen})"  # noqa: S608 - of our own words
+    chosen = _numbered(f"SELECT rowid AS at, {then} {_chosen(which)}")
+    # Beside the rows, what the two statements that follow take: where they lie, and their attempts.
+    told = f"json_group_array(json_array({names}))"
+    told += ", json_group_array(at), json_group_object(id, attempts)"
+    return f"SELECT {told} FROM ({chosen})"  # noqa: S608 - of our own words
 
 
 def _numbered(sql: str) -> str:
@@ -221,5 +224,9 @@ def _numbered(sql: str) -> str:
 
 
 _LISTED = "(SELECT value FROM json_each(?))"
-_MOVING = f"{_MOVE} {_LISTED}"
+# By where they lie, which stays so within a transaction: no index of ids has to be asked for it.
+_MOVING = f"{_MOVE} rowid IN {_LISTED}"
 _WRITING = f"INSERT INTO attempts ({_ATTEMPTS}) {_NEW} IN {_LISTED}".replace("$", "?")
+#: The same of deliveries whose numbers of attempts are given with them.
+_NUMBERED = "SELECT key, value, ?, ?, ?, ?, ?, ? FROM json_each(?)"
+_WRITING_NUMBERED = f"INSERT INTO attempts ({_ATTEMPTS}) {_NUMBERED}"
