@@ -79,9 +79,10 @@ def _write(
         # A key and its value cost less than two fields of a row; in the order of the index.
         "rows": json.dumps(ids, sort_keys=True),
     }
-    told = connection.execute(_TOLD, given).rowcount
+    if connection.execute(_TOLD, given).rowcount != len(ids):
+        return False
     connection.execute(_MOVED, given)
-    return told == len(ids)
+    return True
 
 
 # Without an outcome an attempt has no resolution either: what is open needs no look at it.
