@@ -154,11 +154,10 @@ class Email(Channel[EmailSettings, PreparedMail]):
     ) -> Outcome:
         urgent, now = envelope.lane is Lane.FLASH, time.monotonic()
         ends, dies_at = now + self.settings.total_timeout, now + envelope.remaining
+        place = self._pool.take_now(urgent=urgent, ends=ends)
         while True:
             try:
-                place = self._pool.take_now(urgent=urgent, ends=ends)
-                if place is None:
-                    place = await self._pool.take(urgent=urgent, ends=ends)
+                place = place or await self._pool.take(urgent=urgent, ends=ends)
             except NoConnectionError as error:
                 return error.outcome
             talk = place.talk
@@ -182,6 +181,7 @@ class Email(Channel[EmailSettings, PreparedMail]):
                 return NotBegun(stop.reason)
             finally:
                 self._pool.give_back(place)
+            place = None
 
     @override
     def authenticate(self, callback: Callback) -> None:

@@ -119,10 +119,8 @@ async def _in_one_statement(db: AsyncConnection, settled: Sequence[Settled]) -> 
         [None if s.ask_in is None else seconds(s.ask_in) for s in settled],
         sorted({s.alert_id for s in settled}),
     )
-    if not left:
-        return ()
     refs = {AttemptRef(DeliveryId(one), no) for one, no in left}
-    return [s for s in settled if s.attempt in refs]
+    return [s for s in settled if not s.is_plain or s.attempt in refs]
 
 
 # The alerts' locks come before those of any row. What waits for a row's lock then sees it as it is
@@ -139,7 +137,7 @@ told AS MATERIALIZED (SELECT g.delivery_id, g.no, g.is_plain AND a.outcome IS NU
  FROM (SELECT count(lock) FROM held) AS all_held
  CROSS JOIN given AS g JOIN attempts AS a ON a.delivery_id = g.delivery_id AND a.no = g.no
  JOIN deliveries AS d ON d.id = g.delivery_id
- ORDER BY g.delivery_id, g.no FOR UPDATE OF d, a),
+ ORDER BY d.id, a.no FOR UPDATE OF d, a), -- as everyone: a column's order, not the database's
 written AS (UPDATE attempts SET outcome = 'accepted', outcome_at = told.now, reason = NULL,
   detail = NULL, ask_at = told.now + told.ask_in, receipt = told.receipt,
   provider_id = told.provider_id

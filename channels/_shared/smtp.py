@@ -93,6 +93,7 @@ class Conversation(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._buffer = memoryview(bytearray(_A_READ))
         self._rest = b""
+        self._unread = 0  # lines of the present read
         self._lines: list[bytes] = []
         transport.set_protocol(self)
         # "Paused" shall mean that anything at all is left. Not zero: asyncio's TLS pauses at that
@@ -166,7 +167,9 @@ class Conversation(asyncio.BufferedProtocol):
     @override
     def buffer_updated(self, nbytes: int) -> None:
         *lines, self._rest = (self._rest + self._buffer[:nbytes]).split(b"\n")
+        self._unread = len(lines)
         for line in lines:
+            self._unread -= 1
             if self.is_open:
                 self._take(line.rstrip(b"\r"))
         if self._dues:
@@ -200,7 +203,15 @@ class Conversation(asyncio.BufferedProtocol):
             self._close()
 
     def _goes_on_by_itself(self, due: Due) -> bool:
-        return due.then is not None and due.count == 0 and due.then(due)
+        # Not where anything was said already that would be taken for the answer to what comes now.
+        is_last = not (due.count or self._unread or self._rest or self._dues)
+        if due.then is None or not is_last:
+            return False
+        try:
+            return due.then(due)
+        except BaseException:
+            due.fail(LostError("what should follow the answer failed"))
+            raise
 
     def _wait_on(self) -> None:
         """Begin to wait anew. One timer serves all: it looks, when due, whether it still is."""

@@ -50,7 +50,7 @@ class Place:
         self.unsaid: _Words | None = None
         self._due: Due | None = None
         self._is_stranded = False
-        #: When it came to stand behind the one that is first now.
+        #: When it began to wait for the one that is first now.
         self.since = monotonic()
         #: Whether it began behind another, whose trouble may have become its own.
         self.follows = before is not None
@@ -131,10 +131,22 @@ class Place:
         if here is not None:
             here.before = None
             here.say_the_unsaid()  # the one before never came to its end, or had nothing to say
-            now, each = monotonic(), here.behind
-            while each is not None:
-                each.since, each = now, each.behind
+            here._begin_waits()  # noqa: SLF001 - of its own kind
         return here
+
+    def _begin_waits(self) -> None:
+        """Have those behind wait from now on: what came before was not the fault of the first."""
+        now, each = monotonic(), self.behind
+        while each is not None:
+            each.since, each = now, each.behind
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the relay has something of the first in its row, and this one waits for that."""
+        first = self
+        while first.before is not None:
+            first = first.before
+        return first is not self and (first.has_opened or first.has_ended)
 
     def say_the_unsaid(self) -> None:
         """Say now what has waited for the one before."""
@@ -174,14 +186,17 @@ class Place:
         if not is_last:
             self.talk.say(data, due)
             self.has_opened = self.has_opened or is_envelope
+            self._begin_waits()
             return
+        is_content = data.endswith(b"\r\n.\r\n")  # and no NOOP or RSET, which have no dot to watch
         following = self.behind.unsaid if self.behind is not None else None
         if self.behind is None or following is None:
-            self.talk.say(data, due, behind=0)
+            self.talk.say(data, due, behind=0 if is_content else None)
             self.has_ended = True
             return
         self.behind.unsaid = None
-        self.talk.say(data + following.data, due, following.due, behind=len(following.data))
+        behind = len(following.data) if is_content else None
+        self.talk.say(data + following.data, due, following.due, behind=behind)
         self.has_ended = True
         self.behind.has_opened = following.is_envelope
         self.behind.has_ended = following.is_last

@@ -61,7 +61,7 @@ class Pool:
         self._is_closed = False
 
     def take_now(self, *, urgent: bool, ends: float) -> Place | None:
-        """Return a place if there is one at once; see `take`."""
+        """Return a place if there is one at once, however late it is; see `take`."""
         if not self._slots.take_now(urgent=urgent):
             return self._follow(urgent=urgent, ends=ends)
         talk = self._fresh()
@@ -76,6 +76,8 @@ class Pool:
         `give_back` is owed for it. Raises `NoConnectionError` where none is free in time and no new
         one can be made.
         """
+        if monotonic() >= ends:
+            raise NoConnectionError(_NONE_IN_TIME)
         found = self.take_now(urgent=urgent, ends=ends)
         if found is not None:
             return found
@@ -176,6 +178,8 @@ class Pool:
         for place in list(self._followers):
             if place.is_first:
                 del self._followers[place]
+            elif not place.is_held_up:  # by the relay: they are at the gate, all of them
+                left.append(_BEHIND_FOR)
             elif now - place.since < _BEHIND_FOR:
                 left.append(place.since + _BEHIND_FOR - now)
             else:

@@ -91,6 +91,8 @@ class Transaction:
                 raise StrandedError from None
             self._talk.abort()
             return self._broken_off(fault)
+        except StrandedError:  # the connection ends with the place, and not as if we had cut it
+            raise
         except BaseException as error:  # in mid-dialogue: nothing that is buffered may leave
             if self._place.is_first:
                 self._talk.abort()
