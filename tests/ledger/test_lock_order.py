@@ -3,11 +3,14 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from kentongan.delivery import State, Work
 from kentongan.ids import AlertId, AttemptRef, DeliveryId
 from kentongan.outcome import Reason
 from kentongan.receipt import RANK, Receipt, ReceiptKind
 from ledger import events
+from ledger.dialect import is_postgresql, lock_alert
 from ledger.engine import Ledger, read_now
 from ledger.receipts import EventReceipt, join
 from ledger.responses import respond
@@ -79,3 +82,33 @@ async def test_outcomes_and_receipts_do_not_wait_for_each_other(ledger: Ledger) 
 
         receipts = {(await asked.attempt_row(ledger, AttemptRef(one, 1))).receipt for one in ones}
         assert receipts == {RANK[ReceiptKind.SENT]}
+
+
+async def test_settle_that_waits_for_its_alert_holds_no_row(ledger: Ledger) -> None:
+    alert = await asked.alert(ledger)
+    one = await asked.delivery(ledger, alert, work=Work.ATTEMPTING, tries=[{}])
+
+    said = Settled(
+        attempt=AttemptRef(one, 1),
+        alert_id=alert,
+        channel="sms",
+        outcome="accepted",
+        work=Work.SETTLED,
+    )
+
+    async def settling() -> int:
+        async with ledger.bulk() as db:
+            return await settle(db, [said])
+
+    async with ledger.write() as db:
+        if not is_postgresql(db):
+            pytest.skip("SQLite has one writer at a time")
+        await lock_alert(db, alert, exclusive=True)
+        waiting = asyncio.create_task(settling())
+        async with asyncio.timeout(10), ledger.write() as looking:
+            query = "SELECT 1 FROM pg_locks WHERE NOT granted"
+            while not (await looking.exec_driver_sql(query)).first():
+                await asyncio.sleep(0.01)
+            free = "SELECT id FROM deliveries ORDER BY id FOR UPDATE NOWAIT"
+            assert (await looking.exec_driver_sql(free)).all()
+    assert await waiting == 0

@@ -15,7 +15,7 @@ from kentongan.ids import AlertId, AttemptRef, new_delivery_id
 from kentongan.outcome import Reason
 from kentongan.receipt import RANK, Receipt, ReceiptKind
 from ledger import events
-from ledger.dialect import insert_many, is_postgresql, lock_alert
+from ledger.dialect import insert_many, is_postgresql
 from ledger.engine import Ledger
 from ledger.receipts import EventReceipt, join
 from ledger.schema import attempts, deliveries, provider_events
@@ -289,24 +289,3 @@ async def test_receipt_that_came_while_an_outcome_waited_is_kept(ledger: Ledger)
     row = await asked.attempt_row(ledger, attempt)
     assert (late, row.outcome, row.receipt, row.provider_id) == (0, "accepted", DELIVERED, "SM1")
     assert (await asked.row_of(ledger, attempt.delivery_id)).receipt == DELIVERED
-
-
-async def test_settle_that_waits_for_its_alert_holds_no_row(ledger: Ledger) -> None:
-    alert, attempt = await _opened(ledger)
-
-    async def settling() -> int:
-        async with ledger.bulk() as db:
-            return await settle(db, [_accepted(alert, attempt)])
-
-    async with ledger.write() as db:
-        if not is_postgresql(db):
-            pytest.skip("SQLite has one writer at a time")
-        await lock_alert(db, alert, exclusive=True)
-        waiting = asyncio.create_task(settling())
-        async with asyncio.timeout(10), ledger.write() as looking:
-            query = "SELECT 1 FROM pg_locks WHERE NOT granted"
-            while not (await looking.exec_driver_sql(query)).first():
-                await asyncio.sleep(0.01)
-            free = "SELECT id FROM deliveries ORDER BY id FOR UPDATE NOWAIT"
-            assert (await looking.exec_driver_sql(free)).all()
-    assert await waiting == 0
