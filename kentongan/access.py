@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 
 class Role(StrEnum):
-    """What a key is for (design, section 9)."""
+    """What a key or a user is for (design, section 9)."""
 
     OFFICER = "officer"
     INTEGRATION = "integration"  # another system; keys only
@@ -32,6 +32,7 @@ class Act(StrEnum):
     READ_PEOPLE = "people.read"  # recipients, groups, suppressions
     WRITE_PEOPLE = "people.write"
     MANAGE_KEYS = "key.manage"
+    USER_MANAGE = "user.manage"  # also to end others' sessions
     READ_AUDIT = "audit.read"
     READ_CAPS = "caps.read"
     READ_PROVIDERS = "provider.read"
@@ -53,6 +54,7 @@ MAY: Mapping[Act, Mapping[Role, Extent]] = MappingProxyType(
         Act.READ_PEOPLE: {Role.OFFICER: _ALL, Role.AUDITOR: Extent.MASKED, Role.ADMIN: _ALL},
         Act.WRITE_PEOPLE: {Role.OFFICER: _ALL, Role.ADMIN: _ALL},
         Act.MANAGE_KEYS: {Role.ADMIN: _ALL},
+        Act.USER_MANAGE: {Role.ADMIN: _ALL},
         Act.READ_AUDIT: {Role.AUDITOR: _ALL, Role.ADMIN: _ALL},
         Act.READ_CAPS: {Role.OFFICER: _ALL, Role.AUDITOR: _ALL, Role.ADMIN: _ALL},
         Act.READ_PROVIDERS: {Role.OFFICER: _ALL, Role.AUDITOR: _ALL, Role.ADMIN: _ALL},

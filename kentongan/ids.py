@@ -18,6 +18,8 @@ RecipientId = NewType("RecipientId", str)
 PointId = NewType("PointId", str)
 GroupId = NewType("GroupId", str)
 KeyId = NewType("KeyId", str)
+UserId = NewType("UserId", str)
+SessionId = NewType("SessionId", str)
 
 PREFIXES = {
     "alert": "alr_",
@@ -27,6 +29,8 @@ PREFIXES = {
     "point": "pnt_",
     "group": "grp_",
     "key": "key_",
+    "user": "usr_",
+    "session": "ses_",
     "event": "evt_",
     "inbound": "inb_",
     "import": "imp_",

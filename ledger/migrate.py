@@ -10,7 +10,12 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from ledger import schema_caps, schema_people, schema_providers  # noqa: F401 - their tables join
+from ledger import (  # noqa: F401 - their tables join
+    schema_caps,
+    schema_people,
+    schema_providers,
+    schema_users,
+)
 
 #: Any fixed number will do: it keeps two migrations of one database apart.
 _MIGRATION_LOCK = 0x6B656E74

@@ -2,7 +2,12 @@
 
 from alembic import context
 
-from ledger import schema_caps, schema_people, schema_providers  # noqa: F401 - their tables join
+from ledger import (  # noqa: F401 - their tables join
+    schema_caps,
+    schema_people,
+    schema_providers,
+    schema_users,
+)
 from ledger.schema import metadata
 
 connection = context.config.attributes["connection"]
