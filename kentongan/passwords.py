@@ -108,8 +108,12 @@ def is_right(password: str, kept: str) -> bool:
     if shape is None:
         return False
     ln, r, p = (int(number) for number in shape.groups()[:3])
-    salt, key = (b64decode(text + "=" * (-len(text) % 4)) for text in shape.groups()[3:])
-    return hmac.compare_digest(_scrypt(password, salt, (ln, r, p)), key)
+    try:
+        salt, key = (b64decode(text + "=" * (-len(text) % 4)) for text in shape.groups()[3:])
+        made = _scrypt(password, salt, (ln, r, p))
+    except ValueError:  # half a letter of base64, or more memory than we give
+        return False
+    return hmac.compare_digest(made, key)
 
 
 def _scrypt(password: str, salt: bytes, cost: tuple[int, int, int]) -> bytes:

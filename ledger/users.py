@@ -13,7 +13,7 @@ from kentongan.alert import Mode
 from kentongan.ids import UserId, new_id
 from ledger.dialect import db_now, insert_or_skip
 from ledger.engine import read_now
-from ledger.schema_users import users
+from ledger.schema_users import sessions, users
 
 #: What an e-mail address may be as well, as far as people have them.
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}", re.ASCII)
@@ -170,11 +170,26 @@ async def note_totp(db: AsyncConnection, user_id: str, counter: int) -> bool:
 
 
 async def disable(db: AsyncConnection, user_id: str) -> bool:
-    """Let a user in no more; their sessions end with it. False: there is none, or it was so."""
+    """Let a user in no more, and end their sessions. False: there is none, or it was so."""
     done = await db.execute(
         update(users)
         .where(users.c.id == user_id, users.c.disabled_at.is_(None))
         .values(disabled_at=db_now())
+    )
+    await db.execute(
+        update(sessions)
+        .where(sessions.c.user_id == user_id, sessions.c.revoked_at.is_(None))
+        .values(revoked_at=db_now())
+    )
+    return done.rowcount > 0
+
+
+async def enable(db: AsyncConnection, user_id: str) -> bool:
+    """Let a disabled user in again. False: there is none, or it was not disabled."""
+    done = await db.execute(
+        update(users)
+        .where(users.c.id == user_id, users.c.disabled_at.is_not(None))
+        .values(disabled_at=None)
     )
     return done.rowcount > 0
 

@@ -5,7 +5,17 @@ import logging
 from time import monotonic
 
 from kentongan.channel import CannotAskError
-from ledger import audit, cap_usage, housekeeping, idempotency, imports, leases, providers, senders
+from ledger import (
+    audit,
+    cap_usage,
+    housekeeping,
+    idempotency,
+    imports,
+    leases,
+    providers,
+    senders,
+    sessions,
+)
 from ledger.providers import Who
 from workers.health import Judge, who_is
 from workers.runtime import Runtime
@@ -78,6 +88,7 @@ class Leading:
         async with self._run.ledger.bulk() as db:
             await idempotency.forget(db)
             await housekeeping.forget_workers(db)
+            await sessions.forget(db)
 
     async def _watch_spending(self) -> None:
         caps = self._run.caps

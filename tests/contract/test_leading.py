@@ -1,11 +1,15 @@
 """One worker looks after what is for all; when its lease ends, another does."""
 
-from sqlalchemy import select, update
+import asyncio
 
-from ledger import audit
+from sqlalchemy import func, select, update
+
+from kentongan.clock import seconds
+from ledger import audit, schema_users, sessions
 from ledger.engine import Ledger
 from ledger.schema import leader
 from tests.fakes.hands import DullChannel, working
+from tests.fakes.users import added, logged_in
 from workers.housekeeping import Leading
 
 
@@ -54,3 +58,20 @@ async def test_another_leads_only_once_the_lease_has_ended(ledger: Ledger) -> No
         await one.once()  # it still takes itself for the leader, and takes nothing back
         assert await holder(ledger) == second.lease.incarnation
         assert not await any_unlinked(ledger)
+
+
+async def test_leader_forgets_sessions_that_ended_a_week_ago(ledger: Ledger) -> None:
+    user = await added(ledger)
+    long_ago = await ledger.now() - seconds(8 * 86_400)
+    async with ledger.write() as db:
+        await sessions.begin(db, user.id, sessions.new_token(), "", long_ago)
+    token = await logged_in(ledger, user)
+
+    async with working(ledger, DullChannel()) as run:
+        await Leading(run).once()
+        await asyncio.gather(*run.background)
+
+    async with ledger.read() as db:
+        left = (await db.execute(select(func.count()).select_from(schema_users.sessions))).scalar()
+        assert left == 1
+        assert await sessions.find(db, token)

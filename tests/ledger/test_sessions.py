@@ -1,15 +1,25 @@
 """A session is found by its token's hash alone, while it, its user and its shift last."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from sqlalchemy import text
 
 from kentongan.access import Role
 from kentongan.clock import seconds
 from ledger import sessions, users
-from ledger.engine import Ledger
+from ledger.engine import SERVICE_PATIENCE, Ledger
 from ledger.sessions import Session
 from ledger.users import User
 from tests.fakes.users import added, logged_in
+
+
+@pytest.fixture
+async def next_week(url: str) -> AsyncIterator[Ledger]:
+    """The same ledger, seven days and an hour later."""
+    opened = Ledger.open(url, patience=SERVICE_PATIENCE, clock_offset=7 * 86_400 + 3600)
+    yield opened
+    await opened.close()
 
 
 async def found(ledger: Ledger, token: str) -> tuple[Session, User] | None:
@@ -90,8 +100,13 @@ async def test_disabled_user_is_in_no_session(ledger: Ledger) -> None:
 
     async with ledger.write() as db:
         await users.disable(db, user.id)
-
     assert await found(ledger, token) is None
+
+    async with ledger.write() as db:
+        assert await users.enable(db, user.id)
+        assert not await users.enable(db, user.id)
+    assert await found(ledger, token) is None
+    assert await found(ledger, await logged_in(ledger, user))
 
 
 async def test_change_of_role_holds_in_a_session_that_stands(ledger: Ledger) -> None:
@@ -129,6 +144,26 @@ async def test_password_given_again_makes_the_session_fresh(ledger: Ledger) -> N
 
     again = await session_of(ledger, token)
     assert (again.authenticated_at, again.until_at) == (then, begun.until_at)
+
+
+async def test_sessions_are_forgotten_a_week_after_their_end(
+    ledger: Ledger, next_week: Ledger
+) -> None:
+    user = await added(ledger)
+    over, revoked = await logged_in(ledger, user), await logged_in(ledger, user)
+    async with ledger.write() as db:
+        await sessions.revoke(db, (await session_of(ledger, revoked)).id)
+        assert await sessions.forget(db) == 0
+
+    fresh = await logged_in(next_week, user)
+    async with next_week.write() as db:
+        assert await sessions.forget(db) == 1
+
+    async with next_week.read() as db:
+        kept = (await db.execute(text("SELECT revoked_at FROM sessions"))).scalars().all()
+    assert list(kept) == [None, None]
+    assert await found(ledger, over)
+    assert await found(next_week, fresh)
 
 
 async def test_user_sees_where_they_are_logged_in(ledger: Ledger) -> None:
