@@ -3,28 +3,24 @@
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from cli.configured import configured
 from cli.errors import CommandError, Exit
+from cli.on_ledger import ACTOR, on_ledger
 from ledger import audit, dead_letters
 from ledger.dead_letters import DeadLetter, Replayed, SetAside, Which
-from ledger.engine import Db, Ledger, LedgerAwayError
-
-T = TypeVar("T")
+from ledger.engine import Db, Ledger
 
 #: Dead letters a page, and those that one transaction tries again.
 PAGE = 500
-#: Who did it, in the audit.
-ACTOR = "command line"
 
 
 def list_dead(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     """Print dead letters, the latest first, without addresses; those that stay say why."""
     which = _which(arguments)
     url = configured(environ).settings.database_url
-    letters, aside = asyncio.run(_with_ledger(url, lambda ledger: _all(ledger, which)))
+    letters, aside = asyncio.run(on_ledger(url, lambda ledger: _all(ledger, which)))
     if arguments.json:
         told = [
             {
@@ -55,7 +51,7 @@ def replay(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         raise CommandError(sentence, Exit.USAGE)
     url, even = configured(environ).settings.database_url, arguments.even_if_got
     done, left, begun = asyncio.run(
-        _with_ledger(url, lambda ledger: _replay_all(ledger, which, even_if_got=even))
+        on_ledger(url, lambda ledger: _replay_all(ledger, which, even_if_got=even))
     )
     if arguments.json:
         print(json.dumps({"replayed": done, "left": left, "alerts": begun}))
@@ -121,14 +117,3 @@ async def _note(db: Db, done: Replayed, begun: list[str], *, even_if_got: bool) 
                 "even_if_got": even_if_got,
             },
         )
-
-
-async def _with_ledger(url: str, work: Callable[[Ledger], Awaitable[T]]) -> T:
-    ledger = Ledger.open(url)
-    try:
-        return await work(ledger)
-    except LedgerAwayError as error:
-        sentence = f"The database of KENTONGAN_DATABASE_URL cannot be reached ({error})."
-        raise CommandError(sentence, Exit.UNREACHABLE) from None
-    finally:
-        await ledger.close()

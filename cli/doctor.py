@@ -16,7 +16,7 @@ _MARK = {Verdict.FINE: "ok  ", Verdict.WARNING: "warn", Verdict.FAULT: "BAD "}
 
 def doctor(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     """Print a line for each thing looked at, and what to do where it is not well."""
-    findings = asyncio.run(_look(configured(_as_up_has_it(environ))))
+    findings = asyncio.run(_look(configured(told.as_up_has_it(environ))))
     if arguments.json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
@@ -36,16 +36,6 @@ async def _look(run: Configured) -> list[Finding]:
         checkup.providers(run),
     )
     return [finding for group in groups for finding in group]
-
-
-def _as_up_has_it(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Look at a running `kentongan up` as its own processes do, unless told where to look."""
-    kept = told.read(configured(environ).data)
-    given = {name.removesuffix("_FILE") for name in environ}
-    return {
-        **{name: value for name, value in kept.items() if name.removesuffix("_FILE") not in given},
-        **environ,
-    }
 
 
 def _line(finding: Finding) -> str:

@@ -19,8 +19,8 @@ Word = TypeVar("Word", bound=StrEnum)
 
 def create(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     """Make a key and print it: on its own to stdout, so that a script can take it."""
-    role = _word(Role, "--role", arguments.role)
-    modes = [_word(Mode, "--modes", mode.strip()) for mode in arguments.modes.split(",")]
+    role = word(Role, "--role", arguments.role)
+    modes = [word(Mode, "--modes", mode.strip()) for mode in arguments.modes.split(",")]
     secret = keys.new_secret()
     made = asyncio.run(
         _keep(configured(environ).settings.database_url, secret, arguments.name, role, modes)
@@ -43,7 +43,8 @@ async def _keep(url: str, secret: str, name: str, role: Role, modes: list[Mode])
         await ledger.close()
 
 
-def _word(kind: type[Word], option: str, given: str) -> Word:
+def word(kind: type[Word], option: str, given: str) -> Word:
+    """Return a word of a closed set; raise `CommandError` that says what there is."""
     try:
         return kind(given)
     except ValueError:

@@ -20,11 +20,12 @@ examples:
   kentongan serve                     the service alone (KENTONGAN_DATABASE_URL, _REDIS_URL)
   kentongan worker                    one worker alone; start as many as you need
   kentongan doctor                    what is wrong with this installation, and what to do
+  kentongan user add --login siti     somebody who may log in to the console
   kentongan db upgrade                bring the ledger to this version's schema
 
 exit codes: 0 done, 1 unexpected or unhealthy, 2 called or configured wrongly, 3 invalid input,
-4 not allowed, 5 not found, 8 database, queue, provider or network away, 9 books out of balance,
-130 interrupted
+4 not allowed, 5 not found, 8 database, queue, provider or network away, 9 books out of balance
+or the audit not whole, 130 interrupted
 """
 
 
@@ -39,6 +40,7 @@ class Option:
 
 
 JSON = Option("--json", "print JSON", is_flag=True)
+LOGIN = Option("--login", "whose")
 #: Which dead letters; all that fit everything that is given.
 DEAD = (
     Option("--alert", "those of one alert"),
@@ -94,6 +96,48 @@ COMMANDS = (
             Option("--role", "officer, integration, auditor or admin", "admin"),
             Option("--modes", "comma-separated: actual, exercise, test", "actual,exercise,test"),
             JSON,
+        ),
+    ),
+    Command(
+        "user add",
+        "cli.user:add",
+        "make a user of the console; the one-time password is shown once",
+        (
+            LOGIN,
+            Option("--name", "their name; else the login"),
+            Option("--role", "officer, auditor or admin", "officer"),
+            Option("--modes", "comma-separated: actual, exercise, test", "actual,exercise,test"),
+            JSON,
+        ),
+    ),
+    Command("user list", "cli.user:list_users", "list who may log in", (JSON,)),
+    Command(
+        "user reset",
+        "cli.user:reset",
+        "give a user a new one-time password, and end their sessions",
+        (
+            LOGIN,
+            Option(
+                "--forget-codes", "also ask for no codes of an authenticator any more", is_flag=True
+            ),
+            JSON,
+        ),
+    ),
+    Command("user disable", "cli.user:disable", "let a user in no more", (LOGIN, JSON)),
+    Command("user enable", "cli.user:enable", "let a disabled user in again", (LOGIN, JSON)),
+    Command(
+        "audit verify",
+        "cli.audit:verify",
+        "see whether the record of who did what is whole",
+        (Option("--head", "SEQ:MAC of a head that was noted elsewhere, to compare with"), JSON),
+    ),
+    Command(
+        "audit export",
+        "cli.audit:export",
+        "print who did what, the oldest first",
+        (
+            Option("--since", "a day or an instant, such as 2026-01-31T08:00:00Z"),
+            Option("--format", "ndjson or csv", "ndjson"),
         ),
     ),
     Command("version", "cli.version:version", "print the version", (JSON,)),

@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from cli.configured import configured
+
 
 def write(data: Path, filled: Mapping[str, str]) -> None:
     """Keep the settings that `up` filled in."""
@@ -24,3 +26,13 @@ def read(data: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {str(name): str(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
+
+
+def as_up_has_it(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Look at a running `kentongan up` as its own processes do, unless told where to look."""
+    kept = read(configured(environ).data)
+    given = {name.removesuffix("_FILE") for name in environ}
+    return {
+        **{name: value for name, value in kept.items() if name.removesuffix("_FILE") not in given},
+        **environ,
+    }

@@ -153,10 +153,20 @@ async def verify(ledger: Ledger, keyring: Keyring) -> Verdict:
                 last = Head(row.seq, row.mac)
 
 
+async def link_at(db: AsyncConnection, seq: int) -> Head | None:
+    """Return a link, to be compared with what was noted of it elsewhere."""
+    if seq == 0:
+        return Head(0, "")
+    found = select(audit_chain.c.seq, audit_chain.c.mac).where(audit_chain.c.seq == seq)
+    row = (await db.execute(found)).first()
+    return Head(row.seq, row.mac) if row else None
+
+
 def _links_after(seq: int) -> Any:
+    # A link whose row is gone comes all the same: at the end, nothing else would tell of it.
     return (
         select(audit, audit_chain.c.seq, audit_chain.c.mac)
-        .select_from(audit_chain.join(audit, audit.c.id == audit_chain.c.audit_id))
+        .select_from(audit_chain.outerjoin(audit, audit.c.id == audit_chain.c.audit_id))
         .where(audit_chain.c.seq > seq)
         .order_by(audit_chain.c.seq)
         .limit(PAGE)
@@ -164,7 +174,7 @@ def _links_after(seq: int) -> Any:
 
 
 def _holds(keyring: Keyring, before: str, row: Row[Any]) -> bool:
-    return keyring.is_genuine(PURPOSE, _said(before, row), row.mac)
+    return row.id is not None and keyring.is_genuine(PURPOSE, _said(before, row), row.mac)
 
 
 async def _verdict(db: AsyncConnection, last: Head, broken_at: int | None) -> Verdict:

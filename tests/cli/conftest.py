@@ -1,13 +1,15 @@
 """How the tests of the command line call it: as a process, with an environment of its own."""
 
+import asyncio
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.process import ours
+from tests.fakes.ledgers import Ledgers
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -22,6 +24,29 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "KENTONGAN_HTTP_PORT": "0",
         "KENTONGAN_SIMULATOR_PORT": "0",
     }
+
+
+@pytest.fixture(scope="session")
+def ledgers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledgers]:
+    """Where ledgers come from; PostgreSQL starts at its first use."""
+    made = Ledgers(tmp_path_factory.mktemp("templates"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(
+    request: pytest.FixtureRequest,
+    ledgers: Ledgers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[str]:
+    """An empty ledger on either engine, which a command called in this process finds."""
+    fresh = asyncio.run(ledgers.fresh(request.param, tmp_path))
+    monkeypatch.setenv("KENTONGAN_DATABASE_URL", fresh)
+    monkeypatch.setenv("KENTONGAN_DATA_DIR", str(tmp_path / "data"))
+    yield fresh
+    asyncio.run(ledgers.drop(fresh))
 
 
 @pytest.fixture
