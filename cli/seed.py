@@ -1,17 +1,22 @@
-"""What `kentongan up` finds the first time: an administrator's key and people to warn."""
+"""What `kentongan up` finds the first time: an administrator, a key, and people to warn."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from cli.configured import Configured
+from cli.on_ledger import on_ledger
 from cli.seed_people import GROUPS, PEOPLE, Example
 from kentongan.access import Role
 from kentongan.alert import Mode
 from kentongan.ids import GroupId
+from kentongan.passwords import hash_password, new_password
 from kentongan.recipient import Draft
-from ledger import groups, keys, recipients
+from ledger import audit, groups, keys, recipients, users
 from ledger.engine import Db, Ledger, read_now
+
+FIRST_LOGIN = "admin"
 
 
 def example(mode: Mode) -> Mapping[str, Any]:
@@ -58,6 +63,38 @@ async def _seed(run: Configured, key: str) -> None:
                 await _add_people(db, run.settings.simulator_url)
     finally:
         await ledger.close()
+
+
+def first_admin(run: Configured) -> str | None:
+    """Make the first administrator and return their one-time password; None: there are users.
+
+    It is nowhere but in what is returned: to be called when it can be shown at once.
+    """
+    return asyncio.run(on_ledger(run.settings.database_url, partial(_first_admin, run)))
+
+
+async def _first_admin(run: Configured, ledger: Ledger) -> str | None:
+    async with ledger.read() as db:
+        if await users.any_users(db):
+            return None
+    password = new_password()
+    kept = hash_password(password)
+    async with ledger.write() as db:
+        user = await users.add(
+            db,
+            login=FIRST_LOGIN,
+            name="Administrator",
+            role=Role.ADMIN,
+            modes=tuple(Mode),
+            locale=run.settings.default_locale,
+            password_hash=kept,
+            created_by="setup",
+        )
+        if user is None:  # another `up` on the same database was quicker
+            return None
+        detail = {"role": user.role, "modes": sorted(user.modes)}
+        await audit.add(db, actor="setup", action="user.create", subject=user.id, detail=detail)
+    return password
 
 
 async def _is_untouched(db: Db, key: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import secrets
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +38,8 @@ def up(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         run = configured(complete)
         migrate(run)
         seed.seed(run, key)
-        return _grow(run, _tree(run, complete, engine), _welcome(run, key, _mode(environ)))
+        welcome = partial(_welcome, run, key, _mode(environ))
+        return _grow(run, _tree(run, complete, engine), welcome)
 
 
 def _has(environ: Mapping[str, str], name: str) -> bool:
@@ -97,13 +98,13 @@ def _mode(environ: Mapping[str, str]) -> Mode:
     return Mode.TEST if carriers.theirs(environ) else Mode.EXERCISE
 
 
-def _grow(run: Configured, tree: Tree, welcome: str) -> Exit:
+def _grow(run: Configured, tree: Tree, welcome: Callable[[], str]) -> Exit:
     """Start everything, say so, and stay until someone asks us to stop."""
     with tree.listening():
         try:
             tree.start()
             if not tree.is_ending:
-                print(welcome, flush=True)
+                print(welcome(), flush=True)
             tree.run()
         except StartError as error:
             raise CommandError(
@@ -158,6 +159,7 @@ Kentongan is ready; {_carried_by(mode)}.
 
   address    {here}
   API key    {key}
+  console    {here}/console{_first_login(run)}
   simulator  {settings.simulator_url}/messages  (what each person would have got)
   data       {run.data}  (logs in log/, this key in dev.key)
 
@@ -170,6 +172,14 @@ See what became of it, with the id from the answer in place of ID:
 curl -sS {here}/v1/alerts/ID {bearer}
 
 Ctrl-C stops everything."""
+
+
+def _first_login(run: Configured) -> str:
+    """Make the first user, once all runs and it is shown at once: it is on the screen alone."""
+    password = seed.first_admin(run)
+    if password is None:
+        return ""
+    return f"\n             login {seed.FIRST_LOGIN}, password {password}  (once; then your own)"
 
 
 def _url(bound: str, port: int) -> str:

@@ -151,6 +151,11 @@ def test_examples_that_were_deleted_do_not_come_back(run: Configured) -> None:
     assert not asyncio.run(look(run))["people"]
 
 
+def test_first_administrator_is_made_once(run: Configured) -> None:
+    assert seed.first_admin(run)
+    assert seed.first_admin(run) is None
+
+
 async def look(run: Configured) -> dict[str, Any]:
     async with opened(run) as ledger, ledger.read() as db:
         return {

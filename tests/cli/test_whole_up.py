@@ -6,13 +6,16 @@ import re
 import shlex
 import signal
 import socket
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from cli.process import Program, ours
+from kentongan.passwords import is_right
 from tests.fakes.processes import Running, eventually, is_running
 
 PACKAGE = "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n"
@@ -93,6 +96,28 @@ def test_it_tells_all_that_is_needed_to_send_the_first_alert(ups: Ups) -> None:
     assert json.loads(curl[-1])["mode"] == "exercise"
     assert re.search(r"address +http://127\.0\.0\.1:\d+\n", told)
     assert f"API key    {key}\n" in told
+
+
+def test_first_administrator_is_told_on_the_screen_once_and_nowhere_else(ups: Ups) -> None:
+    first = ups.start()
+    told = first.read_log()
+
+    [password] = re.findall(r"login admin, password (\S+) ", told)
+    assert is_right(password, administrators_hash(ups))
+    first.stop()
+    assert "login admin" not in ups.start().read_log()
+    assert not [each for each in (ups.folder / "data").rglob("*") if holds(each, password)]
+
+
+def administrators_hash(ups: Ups) -> str:
+    with closing(sqlite3.connect(ups.folder / "data" / "ledger.db")) as db:
+        [row] = db.execute("SELECT login, role, must_change, password_hash FROM users")
+    assert row[:3] == ("admin", "admin", 1)
+    return str(row[3])
+
+
+def holds(path: Path, word: str) -> bool:
+    return path.is_file() and word.encode() in path.read_bytes()
 
 
 def test_channels_of_the_operators_own_make_the_example_a_test(ups: Ups) -> None:
