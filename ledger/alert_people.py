@@ -75,8 +75,8 @@ async def page(
     """
     rank = _rank(waiting_shows)
     query = (
-        select(alert_people, rank.label("rank"))
-        .where(alert_people.c.alert_id == alert_id, alert_people.c.id > after)
+        _people(alert_id, rank)
+        .where(alert_people.c.id > after)
         .order_by(alert_people.c.id)
         .limit(limit)
     )
@@ -88,6 +88,24 @@ async def page(
         first = first_answers(alert_id).subquery()
         chose = select(first.c.person_id).where(first.c.response.in_(responses))
         query = query.where(alert_people.c.id.in_(chose))
+    return await _found(db, alert_id, query, waiting_shows)
+
+
+async def find(
+    db: AsyncConnection, alert_id: str, person_id: str, *, waiting_shows: State
+) -> Person | None:
+    """Return one of the people of an alert; None for somebody else's."""
+    query = _people(alert_id, _rank(waiting_shows)).where(alert_people.c.id == person_id)
+    return next(iter(await _found(db, alert_id, query, waiting_shows)), None)
+
+
+def _people(alert_id: str, rank: Any) -> Select[Any]:
+    return select(alert_people, rank.label("rank")).where(alert_people.c.alert_id == alert_id)
+
+
+async def _found(
+    db: AsyncConnection, alert_id: str, query: Select[Any], waiting_shows: State
+) -> list[Person]:
     rows = (await db.execute(query)).all()
     ids = [row.id for row in rows]
     ways = await _ways(db, ids, waiting_shows)

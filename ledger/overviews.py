@@ -71,9 +71,13 @@ async def page(
     state: AlertState | None = None,
     since: int | None = None,
     before: str | None = None,
+    running: bool = False,
     limit: int,
 ) -> list[Overview]:
-    """Return alerts, the latest first, those older than the id `before`."""
+    """Return alerts, the latest first, those older than the id `before`.
+
+    `running` are those of which something is still to be sent.
+    """
     query = _overviews().order_by(alerts.c.id.desc()).limit(limit)
     if made_by is not None:
         query = query.where(alerts.c.made_by == made_by)
@@ -85,7 +89,12 @@ async def page(
         query = query.where(alerts.c.accepted_at >= since)
     if before is not None:
         query = query.where(alerts.c.id < before)
+    if running:  # the time first: the state costs a look at deliveries
+        query = query.where(alerts.c.expires_at > db_now(), _state().in_(_RUNNING))
     return [_overview(row) for row in await db.execute(query)]
+
+
+_RUNNING = (AlertState.SCHEDULED, AlertState.EXPANDING, AlertState.SENDING, AlertState.PAUSED)
 
 
 def _overviews() -> Select[Any]:

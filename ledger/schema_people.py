@@ -137,6 +137,7 @@ audit = Table(
     Column("subject", Ident, nullable=False),
     Column("detail", JSON, nullable=False),
     Column("linked", Boolean, nullable=False, server_default=text("false")),
+    Index(None, "subject", "id"),  # what was done about one thing
 )
 # Spelt as each engine spells `linked.is_(False)`; Alembic would write SQLite's for both.
 Index(

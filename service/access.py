@@ -88,7 +88,7 @@ class Gatekeeper:
         scheme, _, secret = (authorization or "").partition(" ")
         secret = secret.strip()
         prefix = keys.prefix_of(secret) if scheme.lower() == "bearer" else None
-        names = [f"from {_network(remote)}", *([f"key {prefix}"] if prefix else [])]
+        names = [f"from {network_of(remote)}", *([f"key {prefix}"] if prefix else [])]
         held = await self._held(prefix, names) if prefix else None
         genuine = keys.is_genuine(secret, held.hash if held else _USELESS_HASH)
         if held is None or not genuine or not held.key.is_good(self.ledger_now()):
@@ -192,7 +192,7 @@ class Gatekeeper:
 
 
 @lru_cache(maxsize=1024)
-def _network(remote: str) -> str:
+def network_of(remote: str) -> str:
     """Return what one abuser is likely to hold: an IPv4 address, or an IPv6 network of /64."""
     try:
         address = ipaddress.ip_address(remote.partition("%")[0])

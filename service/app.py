@@ -41,7 +41,7 @@ API_MODULES = (
     "service.health",
 )
 #: Each has `routes = web.RouteTableDef()`: other people's protocols, no part of /openapi.json.
-ROUTE_MODULES = ("service.callbacks", "service.recipient_page")
+ROUTE_MODULES = ("service.callbacks", "service.recipient_page", "service.console.pages")
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -106,9 +106,14 @@ async def _not_allowed(methods: Sequence[str], request: web.Request) -> web.Stre
     raise web.HTTPMethodNotAllowed(request.method, methods)
 
 
-async def _front_door(_request: web.Request) -> web.Response:
-    """Whoever opens the address in a browser finds what can be asked here."""
-    return web.Response(status=303, headers={"Location": "/docs"})
+async def _front_door(request: web.Request) -> web.Response:
+    """Lead people to the console, and whoever tries the address by hand to what can be asked here.
+
+    Browsers ask for text/html by name; curl and HTTP libraries take anything.
+    """
+    is_browser = "text/html" in request.headers.get("Accept", "")
+    where = "/console" if is_browser else "/docs"
+    return web.Response(status=303, headers={"Location": where, "Vary": "Accept"})
 
 
 def _apis() -> list[Api]:

@@ -16,13 +16,21 @@ LOOK_LIFE = 1.0
 #: Seconds until a look gives up; probes usually wait no longer.
 LOOK_TIMEOUT = 2.0
 
+NO_COMMIT = "The ledger cannot commit."
+NO_WORKER = "No worker is alive; accepted alerts wait."
+NO_QUEUE = "Redis is away; alerts start within seconds, not at once."
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether an alert could be committed now, and in sentences what else is wrong."""
+    """Whether an alert could be committed now, and in sentences what else is wrong.
+
+    `around` are those about anything but providers and senders.
+    """
 
     ready: bool
     degraded: tuple[str, ...]
+    around: tuple[str, ...] = ()
 
 
 class Lookout:
@@ -58,14 +66,14 @@ class Lookout:
                     workers = await gauges.living_workers(db)
                     money = await cap_usage.standings(db, self._caps) if self._caps.most else ()
         except (LedgerAwayError, TimeoutError):
-            return Readiness(ready=False, degraded=("The ledger cannot commit.",))
-        degraded = [*sentences(*troubles)]
-        degraded += spend_sentences(money, self._caps)
+            return Readiness(ready=False, degraded=(NO_COMMIT,), around=(NO_COMMIT,))
+        around = [*spend_sentences(money, self._caps)]
         if not workers:
-            degraded.append("No worker is alive; accepted alerts wait.")
+            around.append(NO_WORKER)
         if await self._is_queue_away():
-            degraded.append("Redis is away; alerts start within seconds, not at once.")
-        return Readiness(ready=True, degraded=tuple(degraded))
+            around.append(NO_QUEUE)
+        degraded = (*sentences(*troubles), *around)
+        return Readiness(ready=True, degraded=degraded, around=tuple(around))
 
     async def _is_queue_away(self) -> bool:
         try:

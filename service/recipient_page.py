@@ -5,11 +5,8 @@ in it that somebody chose; a link can at most choose it beforehand (`?option=`).
 """
 
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from email.message import Message
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -23,8 +20,7 @@ from ledger.responses import Addressed, addressed, respond
 from service.limits import FailureLimit
 from service.pages import rendering
 from service.pages.rendering import Looked
-from service.web.problems import ProblemError
-from service.web.reading import read_body
+from service.web.forms import read_form
 from service.wiring import House, house
 
 log = logging.getLogger(__name__)
@@ -35,11 +31,9 @@ routes = web.RouteTableDef()
 LIFE_AFTER = 7 * 24 * 3600.0
 #: Requests a minute to one page: a family on one link needs fewer, a loop would want more.
 MOST_LOOKS, MOST_POSTS, WINDOW = 120, 20, 60.0
-_LARGEST_FORM = 16 * 1024
 
 #: RFC 8058, section 3.1: what a mail program posts when its button is pressed.
 _ONE_CLICK = ("List-Unsubscribe", "One-Click")
-_FIELD_NAME = re.compile(rb'(?i)[; ]name="([^"\r\n]{0,100})"')
 
 # Of this process, for all its pages; only counts, and bounded.
 _looks = FailureLimit(most=MOST_LOOKS, window=WINDOW)
@@ -95,7 +89,7 @@ async def read(request: web.Request, here: House, delivery_id: DeliveryId) -> we
 @_for_its_person(_posts)
 async def answer(request: web.Request, here: House, delivery_id: DeliveryId) -> web.Response:
     """Keep the chosen answer; or stop messages, where a mail program's button was pressed."""
-    form = await _form(request)
+    form = await read_form(request)
     if _is_one_click(form):
         return await _stop(here, delivery_id, reason="one_click", back=None)
     token = request.match_info["token"]
@@ -129,7 +123,7 @@ async def ask(request: web.Request, here: House, delivery_id: DeliveryId) -> web
 @_for_its_person(_posts)
 async def unsubscribe(request: web.Request, here: House, delivery_id: DeliveryId) -> web.Response:
     """Stop messages to this address, if that was confirmed."""
-    form = await _form(request)
+    form = await read_form(request)
     if _is_one_click(form):
         return await _stop(here, delivery_id, reason="one_click", back=None)
     back = f"../{request.match_info['token']}"
@@ -170,32 +164,6 @@ async def _open(db: Db, delivery_id: DeliveryId) -> tuple[Addressed | None, int]
 
 async def _is_stopped(db: Db, it: Addressed) -> bool:
     return await suppressions.in_force(db, it.channel, it.address) is not None
-
-
-async def _form(request: web.Request) -> Mapping[str, str]:
-    """Read a small form of either kind; what cannot be read says nothing."""
-    raw = await read_body(request)
-    if len(raw) > _LARGEST_FORM:
-        raise ProblemError(413, "The form is too large.", headers={"Connection": "close"})
-    if request.content_type == "multipart/form-data":
-        return _multipart(request.headers["Content-Type"], raw)
-    try:
-        return dict(parse_qsl(raw.decode(), errors="strict", max_num_fields=20))
-    except ValueError:
-        return {}
-
-
-def _multipart(content_type: str, raw: bytes) -> Mapping[str, str]:
-    """Read the kind that RFC 8058 prefers: short texts, each under its name."""
-    described = Message()
-    described["Content-Type"] = content_type
-    boundary = (described.get_boundary() or "").encode("utf-8", "replace")
-    found: dict[str, str] = {}
-    for part in raw.split(b"--" + boundary) if boundary else ():
-        head, _, value = part.partition(b"\r\n\r\n")
-        if name := _FIELD_NAME.search(head):
-            found[name[1].decode("utf-8", "replace")] = value.decode("utf-8", "replace").strip()
-    return found
 
 
 def _is_one_click(form: Mapping[str, str]) -> bool:

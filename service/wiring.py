@@ -15,6 +15,7 @@ from kentongan.settings import Settings
 from ledger.engine import Ledger
 from service.accept_group import AcceptGroup
 from service.access import Gatekeeper
+from service.console.door import Door
 from service.counting import Counting
 from service.event_group import EventGroup
 from service.metrics import Metrics
@@ -57,6 +58,7 @@ class House:
     event_group: EventGroup = field(default_factory=EventGroup)
     accept_group: AcceptGroup = field(default_factory=AcceptGroup)
     pressure: Pressure = field(default_factory=Pressure)
+    door: Door = field(default_factory=Door)
 
     def lag(self) -> float:
         """Return for how many seconds somebody has been waiting for the ledger to commit."""

@@ -5,7 +5,7 @@ from ledger import alerts, overviews
 from ledger.engine import Db
 from ledger.overviews import Overview
 from service.api.alert_bodies import AlertIdText
-from service.calls import Call
+from service.viewers import Viewer
 from service.web.bodies import Path
 from service.web.problems import missing
 
@@ -14,16 +14,16 @@ class AlertPath(Path):
     alert_id: AlertIdText
 
 
-async def seen(call: Call, db: Db, alert_id: str) -> Overview:
+async def seen(viewer: Viewer, db: Db, alert_id: str) -> Overview:
     """Return how an alert stands; raise the 404 of what is not there or not the caller's."""
     found = await overviews.get(db, alert_id)
-    if found is None or not call.may_see(found.made_by):
+    if found is None or not viewer.may_see(found.made_by):
         raise missing("alert")
     return found
 
 
-async def whole(call: Call, db: Db, alert_id: str) -> tuple[Overview, Alert]:
+async def whole(viewer: Viewer, db: Db, alert_id: str) -> tuple[Overview, Alert]:
     """Return how an alert stands, and what was asked for."""
-    found, alert = await seen(call, db, alert_id), await alerts.get(db, alert_id)
+    found, alert = await seen(viewer, db, alert_id), await alerts.get(db, alert_id)
     assert alert is not None  # alerts are never deleted between two statements
     return found, alert

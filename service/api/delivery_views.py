@@ -13,7 +13,7 @@ from kentongan.logs import redacted
 from kentongan.receipt import ReceiptKind
 from ledger.deliveries import Shown
 from ledger.delivery_story import Story, Try
-from service.calls import Call
+from service.viewers import Viewer
 from service.web.bodies import Instant, Out
 
 
@@ -105,31 +105,31 @@ class WholeDelivery(DeliveryOut):
     timeline: list[Moment] = Field(description="All of it in the order of time.")
 
 
-def delivery_out(call: Call, one: Shown) -> DeliveryOut:
-    """Return a delivery as this caller may see it."""
-    return DeliveryOut(**delivery_fields(call, one))
+def delivery_out(viewer: Viewer, one: Shown) -> DeliveryOut:
+    """Return a delivery as this viewer may see it."""
+    return DeliveryOut(**delivery_fields(viewer, one))
 
 
-def whole_delivery(call: Call, one: Shown, story: Story) -> WholeDelivery:
-    """Return everything about a delivery that this caller may see."""
+def whole_delivery(viewer: Viewer, one: Shown, story: Story) -> WholeDelivery:
+    """Return everything about a delivery that this viewer may see."""
     return WholeDelivery(
-        **delivery_fields(call, one),
+        **delivery_fields(viewer, one),
         alert=one.alert_id,
-        tries=[_attempt(call, one.address, each) for each in story.tries],
+        tries=[_attempt(viewer, one.address, each) for each in story.tries],
         responses=[
             ResponseOut(at=to_datetime(r.at), option=r.option, via=r.via, first=r.first)
             for r in story.answered
         ],
-        timeline=sorted(_moments(call, story), key=lambda moment: moment.at),
+        timeline=sorted(_moments(viewer, story), key=lambda moment: moment.at),
     )
 
 
-def delivery_fields(call: Call, one: Shown) -> dict[str, Any]:
+def delivery_fields(viewer: Viewer, one: Shown) -> dict[str, Any]:
     """Return the fields of a `DeliveryOut`, for what has more than those."""
     return {
         "id": one.id,
         "channel": one.channel,
-        "address": call.shown(one.address),
+        "address": viewer.shown(one.address),
         "locale": one.locale,
         "state": one.state,
         "receipt": one.receipt,
@@ -150,7 +150,7 @@ def _instant(micros: int | None) -> Instant | None:
     return None if micros is None else to_datetime(micros)
 
 
-def _attempt(call: Call, address: str, one: Try) -> AttemptOut:
+def _attempt(viewer: Viewer, address: str, one: Try) -> AttemptOut:
     return AttemptOut(
         no=one.no,
         provider=one.provider,
@@ -159,28 +159,33 @@ def _attempt(call: Call, address: str, one: Try) -> AttemptOut:
         outcome=one.outcome,
         outcome_at=_instant(one.outcome_at),
         reason=one.reason,
-        detail=_without(call, address, one.detail),
+        detail=_without(viewer, address, one.detail),
         provider_id=one.provider_id,
         resolution=one.resolution,
         resolution_by=one.resolution_by,
         resolution_at=_instant(one.resolution_at),
         receipt=one.receipt,
         receipt_at=_instant(one.receipt_at),
-        receipt_word=_without(call, address, one.word),
+        receipt_word=_without(viewer, address, one.word),
         receipt_code=one.code,
         conflict=one.conflict,
     )
 
 
-def _without(call: Call, address: str, words: str | None) -> str | None:
+def _without(viewer: Viewer, address: str, words: str | None) -> str | None:
     """Providers like to repeat the address that they refuse, and the one that it leads on to."""
-    if words is None or call.extent is Extent.ALL:
+    if words is None or viewer.extent is Extent.ALL:
         return words
+    return redacted(without(address, viewer.shown(address) or "…", words))
+
+
+def without(address: str, shown: str, words: str) -> str:
+    """Return words with `shown` wherever an address stands in them, as its owner writes it."""
     own = rf"\+?{re.escape(address.removeprefix('+'))}"
-    return redacted(re.sub(own, call.shown(address) or "…", words, flags=re.IGNORECASE))
+    return re.sub(own, lambda _: shown, words, flags=re.IGNORECASE)
 
 
-def _moments(call: Call, story: Story) -> Iterator[Moment]:
+def _moments(viewer: Viewer, story: Story) -> Iterator[Moment]:
     for one in story.tries:
         yield from _of_attempt(one)
     for said in story.said:
@@ -190,7 +195,7 @@ def _moments(call: Call, story: Story) -> Iterator[Moment]:
             attempt=said.no,
             word=said.kind,
             verdict=said.verdict,
-            raw=_raw(call, said.payload),
+            raw=_raw(viewer, said.payload),
         )
     for answer in story.answered:
         yield Moment(
@@ -206,7 +211,7 @@ def _moments(call: Call, story: Story) -> Iterator[Moment]:
             what="message",
             attempt=None,
             word=wrote.meaning,
-            raw=_raw(call, {"body": wrote.body}),
+            raw=_raw(viewer, {"body": wrote.body}),
         )
 
 
@@ -230,5 +235,5 @@ def _of_attempt(one: Try) -> Iterator[Moment]:
         )
 
 
-def _raw(call: Call, payload: Mapping[str, Any]) -> dict[str, Any] | None:
-    return dict(payload) if call.extent is Extent.ALL else None
+def _raw(viewer: Viewer, payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    return dict(payload) if viewer.extent is Extent.ALL else None

@@ -11,6 +11,7 @@ from kentongan.outcome import Reason
 from kentongan.practice import PROVIDER
 from kentongan.weights import ERROR_WINDOW, SLOW_AFTER
 from ledger import providers, senders, tallies
+from ledger.engine import Db
 from ledger.providers import Standing
 from ledger.senders import Aside
 from ledger.tallies import Tally
@@ -60,9 +61,14 @@ class ProvidersOut(Out):
 async def read_providers(call: Call) -> ProvidersOut:
     """Show how providers and senders stand, as the workers see it."""
     async with call.ledger.read() as db:
-        standings = await providers.standings(db)
-        asides = await senders.aside(db)
-        lately = await tallies.lately(db)
+        return ProvidersOut(channels=await channels_now(call.house, db))
+
+
+async def channels_now(house: House, db: Db) -> list[ChannelOut]:
+    """Return how every channel is carried, as the workers see it."""
+    standings = await providers.standings(db)
+    asides = await senders.aside(db)
+    lately = await tallies.lately(db)
     found = []
     for channel, some in groupby(standings, key=lambda one: one.channel):
         each = list(some)
@@ -72,11 +78,11 @@ async def read_providers(call: Call) -> ProvidersOut:
                 channel=channel,
                 fails=bool(real) and all(one.circuit is not Circuit.CLOSED for one in real),
                 providers=[
-                    _shown(call.house, one, lately.get(one.who, Tally()), asides) for one in each
+                    _shown(house, one, lately.get(one.who, Tally()), asides) for one in each
                 ],
             )
         )
-    return ProvidersOut(channels=found)
+    return found
 
 
 def _shown(house: House, one: Standing, tally: Tally, asides: list[Aside]) -> ProviderOut:
