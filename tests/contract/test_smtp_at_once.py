@@ -10,6 +10,7 @@ from channels._shared.smtp import Conversation, Due, LostError
 from channels._shared.smtp_place import Place
 from channels._shared.smtp_transaction import Letter, Patience, Transaction
 from kentongan.outcome import Accepted
+from tests.fakes.fussy import fussy
 from tests.fakes.mail import channel_to
 from tests.fakes.mailing import letters, reached
 from tests.fakes.smtp import Answer, Relay, listening
@@ -113,7 +114,7 @@ async def test_relay_that_wants_each_letter_alone_soon_gets_them_so() -> None:
     async def strict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal made
         made += 1
-        await _finds_what_is_behind_a_dot_out_of_order(reader, writer)
+        await fussy(reader, writer, forgets=False)
 
     server = await asyncio.start_server(strict, "127.0.0.1", 0)
     relay = Relay(port=server.sockets[0].getsockname()[1])
@@ -122,28 +123,3 @@ async def test_relay_that_wants_each_letter_alone_soon_gets_them_so() -> None:
 
     assert all(isinstance(outcome, Accepted) for outcome in outcomes)
     assert made <= 3
-
-
-async def _finds_what_is_behind_a_dot_out_of_order(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """Offer PIPELINING, and answer 503 to what came in one piece with a content and its dot."""
-    writer.write(b"220 ready\r\n")
-    kept, in_data, out_of_order = b"", False, False
-    while piece := await reader.read(65536):
-        kept, out_of_order = kept + piece, False
-        while (end := kept.find(b"\r\n.\r\n" if in_data else b"\r\n")) >= 0:
-            verb, kept = kept[:4].upper(), kept[end + (5 if in_data else 2) :]
-            if in_data:
-                in_data, out_of_order = False, True
-                writer.write(b"250 taken\r\n")
-            elif out_of_order:
-                writer.write(b"503 5.5.1 not now\r\n")
-            elif verb == b"EHLO":
-                writer.write(b"250-relay\r\n250 PIPELINING\r\n")
-            elif verb == b"DATA":
-                in_data = True
-                writer.write(b"354 go on\r\n")
-            else:
-                writer.write(b"250 fine\r\n")
-    writer.close()

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kentongan.outcome import (
     Reason,
     Unknown,
 )
+from tests.fakes.fussy import fussy
 from tests.fakes.mail import channel_to, open_gate, wording
 from tests.fakes.mailing import letters, reached, to, until
 from tests.fakes.smtp import Answer, Deed, Relay, listening
@@ -80,7 +82,7 @@ async def test_letter_behind_one_that_hangs_takes_another_connection() -> None:
 
 
 async def test_relay_that_forgets_what_came_behind_a_dot_gets_it_again() -> None:
-    server = await asyncio.start_server(_forgets_what_is_behind_a_dot, "127.0.0.1", 0)
+    server = await asyncio.start_server(partial(fussy, forgets=True), "127.0.0.1", 0)
     relay = Relay(port=server.sockets[0].getsockname()[1])
     async with server, channel_to(relay, connections=1) as channel:
         outcomes = await asyncio.gather(*letters(channel, 4))
@@ -208,29 +210,6 @@ async def test_content_that_the_relay_does_not_read_was_not_sent_whatever_stands
     assert isinstance(outcome, Unknown if tls else Deferred)
     assert isinstance(behind.answer.exception(), LostError)
     assert not relay.messages
-
-
-async def _forgets_what_is_behind_a_dot(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """Offer PIPELINING, and throw away what came in one piece with a content and its dot."""
-    writer.write(b"220 ready\r\n")
-    kept, in_data = b"", False
-    while piece := await reader.read(65536):
-        kept += piece
-        while (end := kept.find(b"\r\n.\r\n" if in_data else b"\r\n")) >= 0:
-            verb, kept = kept[:4].upper(), kept[end + 2 :]
-            if in_data:
-                kept, in_data = b"", False
-                writer.write(b"250 taken\r\n")
-            elif verb == b"EHLO":
-                writer.write(b"250-relay\r\n250 PIPELINING\r\n")
-            elif verb == b"DATA":
-                in_data = True
-                writer.write(b"354 go on\r\n")
-            else:
-                writer.write(b"250 fine\r\n")
-    writer.close()
 
 
 async def test_place_whose_content_is_out_is_not_stranded_any_more() -> None:
