@@ -28,8 +28,13 @@ class People:
     parts: tuple[Part, ...]
     answered: int
     reached: int  # also those who answered
-    waiting: int
     not_reached: int  # also those whom nothing could reach
+
+    @property
+    def others(self) -> list[Part]:
+        """Those who are not among the reached, each state by itself: unknown is not waiting."""
+        reached = {PersonState.ACKNOWLEDGED, PersonState.REACHED}
+        return [part for part in self.parts if part.people and part.state not in reached]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,6 @@ def people_of(counted: Counted) -> People:
         parts=tuple(_parts(of, total)),
         answered=_sum(of, PersonState.ACKNOWLEDGED),
         reached=_sum(of, PersonState.ACKNOWLEDGED, PersonState.REACHED),
-        waiting=_sum(of, PersonState.HANDED_OVER, PersonState.UNKNOWN, PersonState.WAITING),
         not_reached=_sum(of, PersonState.NOT_REACHED, PersonState.NO_CONTACT_POINT),
     )
 
